@@ -1,0 +1,72 @@
+"""What has happened: the signed decision log, and the agents and tokens that may call."""
+
+from ledger.agents import (
+    Agent,
+    AgentStore,
+    TokenInfo,
+    ensure_default_agent,
+    split_token,
+)
+from ledger.agents_sqlite import SqliteAgents
+from ledger.errors import (
+    AgentError,
+    CheckpointError,
+    DuplicateAgent,
+    KeyFileError,
+    LedgerError,
+    LogCorrupt,
+    LogUnavailable,
+    RecordError,
+    StoreUnavailable,
+    TokenError,
+    TokenReason,
+    UnknownAgent,
+)
+from ledger.export import RecordProof, export_jsonl, prove_record
+from ledger.group_commit import GroupCommit
+from ledger.log import GENESIS, DecisionLog, Entry, Receipt
+from ledger.log_reader import LogReader, Summary, checkpoint_path
+from ledger.log_sqlite import SqliteLog
+from ledger.signer import Signer, Verifier, load_or_create_signer, parse_verifiers
+from ledger.verify import LogProblem, VerifyReport, verify_jsonl, verify_log
+
+__all__ = [
+    "GENESIS",
+    "Agent",
+    "AgentError",
+    "AgentStore",
+    "CheckpointError",
+    "DecisionLog",
+    "DuplicateAgent",
+    "Entry",
+    "GroupCommit",
+    "KeyFileError",
+    "LedgerError",
+    "LogCorrupt",
+    "LogProblem",
+    "LogReader",
+    "LogUnavailable",
+    "Receipt",
+    "RecordError",
+    "RecordProof",
+    "Signer",
+    "SqliteAgents",
+    "SqliteLog",
+    "StoreUnavailable",
+    "Summary",
+    "TokenError",
+    "TokenInfo",
+    "TokenReason",
+    "UnknownAgent",
+    "Verifier",
+    "VerifyReport",
+    "checkpoint_path",
+    "ensure_default_agent",
+    "export_jsonl",
+    "load_or_create_signer",
+    "parse_verifiers",
+    "prove_record",
+    "split_token",
+    "verify_jsonl",
+    "verify_log",
+]
