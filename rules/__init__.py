@@ -1,0 +1,50 @@
+"""What is allowed: the policy language, its compilation to OPA bundles, and decisions by them."""
+
+from rules.addresses import judge_address, looks_like_address, parse_address
+from rules.bundle import Bundle, read_bundle
+from rules.compiler import compile_policy
+from rules.decision import (
+    AgentRef,
+    Decision,
+    DestinationOptions,
+    Effect,
+    HttpRequest,
+    Limits,
+    ToolCall,
+)
+from rules.engine import PolicyEngine
+from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolError
+from rules.hosts import canonical_host
+from rules.policy import Policy, load_policy, parse_policy
+from rules.policy_set import PolicySet
+from rules.regorus_engine import RegorusEngine
+from rules.schema import schema
+
+__all__ = [
+    "AgentRef",
+    "Bundle",
+    "Decision",
+    "DestinationOptions",
+    "Effect",
+    "EvaluationError",
+    "HostError",
+    "HttpRequest",
+    "Limits",
+    "Policy",
+    "PolicyEngine",
+    "PolicyError",
+    "PolicySet",
+    "Problem",
+    "RegorusEngine",
+    "ToolCall",
+    "ToolError",
+    "canonical_host",
+    "compile_policy",
+    "judge_address",
+    "load_policy",
+    "looks_like_address",
+    "parse_address",
+    "parse_policy",
+    "read_bundle",
+    "schema",
+]
