@@ -1,0 +1,87 @@
+"""Dial: the name resolved once, every address judged, the one to be dialled pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from weakref import WeakKeyDictionary
+
+from mitmproxy import connection, http
+
+from addons.exchange import Destination, Exchange, exchange_of
+from addons.resolver import ResolveError
+from addons.services import Services
+from rules import Decision, judge_address
+
+Pins = dict[Destination, tuple[str, tuple[str, ...]]]
+"""The address pinned for each destination, and the ranges it was judged by."""
+
+
+class Dial:
+    """Finds the address of a destination that was decided on, and only of such."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._pins: WeakKeyDictionary[connection.Client, Pins] = WeakKeyDictionary()
+
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Resolve for a request whose body goes through in pieces."""
+        exchange = exchange_of(flow)
+        return self._dial(flow, exchange) if exchange.streamed else None
+
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Resolve for a request that was read whole."""
+        exchange = exchange_of(flow)
+        return None if exchange.streamed else self._dial(flow, exchange)
+
+    def _dial(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        destination, decision = exchange.destination, exchange.decision
+        if destination is None or decision is None:
+            raise RuntimeError("dial ran before locate and decide")
+        pins = self._pins.setdefault(flow.client_conn, {})
+        pinned = pins.get(destination)
+        if pinned is None:
+            return self._resolve(exchange, destination, decision, pins)
+        address, judged_by = pinned
+        if judged_by == decision.dial:
+            exchange.address = address
+        else:
+            # The policy has changed since the name was resolved.
+            self._judge(exchange, destination, decision, pins, [address])
+        return None
+
+    async def _resolve(
+        self,
+        exchange: Exchange,
+        destination: Destination,
+        decision: Decision,
+        pins: Pins,
+    ) -> None:
+        try:
+            addresses = await self._services.resolver.resolve(destination.host, destination.port)
+        except ResolveError as error:
+            exchange.deny("name_unresolved", str(error), rule="dial", status=502)
+            return
+        self._judge(exchange, destination, decision, pins, addresses)
+
+    def _judge(
+        self,
+        exchange: Exchange,
+        destination: Destination,
+        decision: Decision,
+        pins: Pins,
+        addresses: Sequence[str],
+    ) -> None:
+        for address in addresses:
+            # One bad address among several is what rebinding looks like.
+            reason = judge_address(address, decision.dial)
+            if reason is not None and not exchange.observing:
+                exchange.deny(
+                    "address_refused",
+                    f"The destination's name leads to an address that is refused: {reason}. "
+                    "The policy can name it under the destination's `addresses`.",
+                    rule="dial",
+                    source=decision.source,
+                )
+                return
+        exchange.address = addresses[0]
+        pins[destination] = addresses[0], decision.dial

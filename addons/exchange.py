@@ -1,0 +1,125 @@
+"""The one object that the steps of the data plane share about an exchange."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mitmproxy import http
+
+from ledger import Agent
+from rules import Decision, ToolCall
+
+METADATA_KEY = "aegis"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a request goes: one canonical name, never what the client merely claims."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a request was refused, in words an agent and its owner can act on.
+
+    `code` is stable and for programs, `message` is for people; it never holds a request's value.
+    """
+
+    code: str
+    message: str
+    rule: str
+    status: int = 403
+    source: str = ""
+
+
+@dataclass(slots=True)
+class Body:
+    """What was read of a request's body.
+
+    `kind` is one of `json`, `form`, `text`, `opaque`, `none`, `uninspected`.
+    `data` is the decoded body, `value` what it parses to.
+    """
+
+    kind: str = "none"
+    data: bytes = b""
+    value: Any = None
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One exchange on its way through the steps: what each of them found out and decided."""
+
+    id: str
+    started_at: float
+    """Wall clock, seconds since the epoch."""
+    started_ns: int
+    """Monotonic clock, nanoseconds."""
+    agent: Agent | None = None
+    token_id: str = ""
+    destination: Destination | None = None
+    address: str = ""
+    """The one address that was resolved, judged and may be dialled."""
+    body: Body = field(default_factory=Body)
+    calls: Sequence[ToolCall] = ()
+    rpc_ids: list[Any] | None = None
+    """Ids of the JSON-RPC requests in the body, None when it holds none."""
+    rpc_batch: bool = False
+    decision: Decision | None = None
+    denial: Denial | None = None
+    redacted: Counter[str] = field(default_factory=Counter)
+    streamed: bool = False
+    """True when the body goes through unread, in pieces, because policy says so."""
+    recorded: bool = False
+    timings: dict[str, int] = field(default_factory=dict)
+    """Nanoseconds spent in each step."""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    trace_id: str = ""
+    trace_parent: str = ""
+    settled: bool = False
+    _head: dict[bytes, list[bytes]] | None = None
+
+    def header(self, request: http.Request, name: bytes) -> list[bytes]:
+        """Give all values of a header as it came, by its lower-case name."""
+        if self._head is None:
+            # One walk for all steps: mitmproxy walks the whole head at each question.
+            self._head = {}
+            for key, value in request.headers.fields:
+                self._head.setdefault(key.lower(), []).append(value)
+        return self._head.get(name, [])
+
+    @property
+    def observing(self) -> bool:
+        """True when the policy only observes: what it would refuse goes on unchanged."""
+        return self.decision is not None and self.decision.mode == "observe"
+
+    def deny(
+        self, code: str, message: str, *, rule: str, status: int = 403, source: str = ""
+    ) -> None:
+        """Refuse this exchange; the first reason given is the one that stays."""
+        if self.denial is None:
+            self.denial = Denial(code, message, rule, status, source)
+
+
+def new_id(now: float) -> str:
+    """Give a decision id that sorts by time: 48 bits of milliseconds, 64 random bits."""
+    return f"{int(now * 1000):012x}{os.urandom(8).hex()}"
+
+
+def exchange_of(flow: http.HTTPFlow) -> Exchange:
+    """Give the exchange of a flow, made when a hook sees the flow for the first time."""
+    found = flow.metadata.get(METADATA_KEY)
+    if isinstance(found, Exchange):
+        return found
+    now = time.time()
+    exchange = Exchange(id=new_id(now), started_at=now, started_ns=time.perf_counter_ns())
+    flow.metadata[METADATA_KEY] = exchange
+    return exchange

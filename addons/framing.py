@@ -1,0 +1,76 @@
+"""Framing: what cannot be inspected whole or would change the protocol is refused."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from addons.exchange import Exchange, exchange_of
+
+MAX_HEADERS = 200
+MAX_HEADER_BYTES = 64 * 1024
+
+
+class Framing:
+    """Refuses header floods, trailers and changes of protocol."""
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Check the head of a request."""
+        exchange = exchange_of(flow)
+        fields = flow.request.headers.fields
+        size = sum([len(name) + len(value) for name, value in fields])
+        if len(fields) > MAX_HEADERS or size > MAX_HEADER_BYTES:
+            _refuse(
+                exchange,
+                "headers_too_large",
+                f"More than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them.",
+                431,
+            )
+            return
+        upgrade = b",".join(exchange.header(flow.request, b"upgrade")).strip().lower()
+        if upgrade == b"h2c":
+            for name in ("upgrade", "http2-settings", "connection"):
+                flow.request.headers.pop(name, None)
+        elif upgrade:
+            _refuse(
+                exchange,
+                "upgrade_refused",
+                "Protocol upgrades (WebSocket) are not inspected and therefore refused; "
+                "use plain HTTPS requests.",
+                403,
+            )
+            return
+        options = {
+            option.strip().lower()
+            for value in exchange.header(flow.request, b"connection")
+            for option in value.split(b",")
+        }
+        if not options <= _CONNECTION_OPTIONS:
+            _refuse(
+                exchange,
+                "connection_options",
+                "The Connection header names headers to be dropped on the way, which would make "
+                "the firewall and the destination see different requests.",
+                400,
+            )
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Check what came after the body."""
+        if flow.request.trailers:
+            _refuse(
+                exchange_of(flow),
+                "trailers_refused",
+                "Trailers after a request's body are not inspected and therefore refused.",
+                400,
+            )
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Cut an upstream off that changes the protocol unasked."""
+        if flow.response is not None and flow.response.status_code == 101:
+            flow.kill()
+
+
+_CONNECTION_OPTIONS = {b"", b"close", b"keep-alive", b"te", b"upgrade", b"http2-settings"}
+
+
+def _refuse(exchange: Exchange, code: str, message: str, status: int) -> None:
+    exchange.deny(code, message, rule="framing", status=status)

@@ -1,0 +1,148 @@
+"""The firewall's home folder: keys, log, agents, CA and the bundle that clients trust."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import secrets
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+from mitmproxy.certs import CertStore
+from mitmproxy.options import CONF_BASENAME, KEY_SIZE
+
+from ledger import AgentStore, Signer, ensure_default_agent, load_or_create_signer
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where each thing lies in the home folder."""
+
+    folder: Path
+
+    @property
+    def ca(self) -> Path:
+        """Folder of the CA that signs the certificates shown to agents."""
+        return self.folder / "ca"
+
+    @property
+    def ca_certificate(self) -> Path:
+        """The CA's certificate alone."""
+        return self.folder / "ca.pem"
+
+    @property
+    def ca_bundle(self) -> Path:
+        """The system's roots and the CA's certificate in one file."""
+        return self.folder / "ca-bundle.pem"
+
+    @property
+    def log(self) -> Path:
+        """The decision log."""
+        return self.folder / "ledger.db"
+
+    @property
+    def log_key(self) -> Path:
+        """The key that signs the log."""
+        return self.folder / "log.key"
+
+    @property
+    def agents(self) -> Path:
+        """Agents and the hashes of their tokens."""
+        return self.folder / "agents.db"
+
+    @property
+    def secret(self) -> Path:
+        """The key of hashes that stand for personal values."""
+        return self.folder / "hash.key"
+
+    @property
+    def default_token(self) -> Path:
+        """The token of the default agent."""
+        return self.folder / "default.token"
+
+    @property
+    def running(self) -> Path:
+        """Where the running firewall says its address."""
+        return self.folder / "proxy.json"
+
+
+def prepare(folder: Path) -> Home:
+    """Make the home folder, the CA and the CA bundle where they are missing.
+
+    Raises `OSError` when the folder cannot be made or written.
+    """
+    home = Home(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.ca.mkdir(mode=0o700, exist_ok=True)
+    store = CertStore.from_store(home.ca, CONF_BASENAME, KEY_SIZE)
+    own = store.default_ca.to_pem()
+    _replace(home.ca_certificate, own, 0o644)
+    roots = system_roots()
+    system = roots.read_bytes() if roots is not None else b""
+    _replace(home.ca_bundle, system.rstrip(b"\n") + b"\n" + own, 0o644)
+    return home
+
+
+def signer(home: Home) -> Signer:
+    """Give the log's signing key, made on first use."""
+    return load_or_create_signer(home.log_key)
+
+
+def secret(home: Home) -> bytes:
+    """Give the key of hashes that stand for personal values, made on first use (32 bytes)."""
+    try:
+        descriptor = os.open(home.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return home.secret.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        key = secrets.token_bytes(32)
+        file.write(key)
+    return key
+
+
+def default_agent(home: Home, agents: AgentStore) -> None:
+    """Make the default agent of a single-user machine and its token file where missing."""
+    ensure_default_agent(agents, home.default_token)
+
+
+def system_roots() -> Path | None:
+    """Find the bundle of root certificates that upstreams are verified with."""
+    paths = ssl.get_default_verify_paths()
+    for candidate in (
+        os.environ.get("SSL_CERT_FILE"),
+        paths.openssl_cafile,
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+        certifi.where(),
+    ):
+        if candidate and Path(candidate).is_file():
+            return Path(candidate)
+    return None
+
+
+def timestamp(seconds: float | None = None) -> str:
+    """Write a time as RFC 3339 in UTC with microseconds."""
+    at = time.time() if seconds is None else seconds
+    whole = int(at)
+    return f"{_second(whole)}.{int((at - whole) * 1e6):06d}Z"
+
+
+@functools.lru_cache(4)
+def _second(seconds: int) -> str:
+    at = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    """Write a file so that readers see the old or the new content, nothing between."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.chmod(mode)
+    draft.replace(path)

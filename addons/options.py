@@ -1,0 +1,127 @@
+"""The options of the firewall, as `mitmdump --set` and `python -m addons` know them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mitmproxy import exceptions
+from mitmproxy.addonmanager import Loader
+
+DEFAULT_POLICY = Path(__file__).resolve().parent.parent / "rules" / "packs" / "developer.yaml"
+
+
+def default_home() -> str:
+    """Give the folder of keys, log and agents: `$AEGIS_HOME`, else `~/.aegis`."""
+    return os.environ.get("AEGIS_HOME") or "~/.aegis"
+
+
+_PAST_THE_FIREWALL = (
+    "ignore_hosts",
+    "allow_hosts",
+    "tcp_hosts",
+    "udp_hosts",
+    "map_remote",
+    "map_local",
+    "modify_body",
+    "modify_headers",
+    "stickyauth",
+    "stickycookie",
+    "server_replay",
+    "client_replay",
+    "proxyauth",
+    "upstream_auth",
+)
+"""Options of mitmproxy's own addons that would undo what the firewall decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator asked for, checked."""
+
+    policy: Path
+    home: Path
+    otlp_endpoint: str
+    hosts_file: Path | None
+    redaction_workers: int
+    redaction_timeout: float
+
+
+def declare(loader: Loader) -> None:
+    """Declare the options to mitmproxy."""
+    loader.add_option(
+        "aegis_policy", str, "", "Policy file (YAML, JSON) or OPA bundle. Default: developer pack."
+    )
+    loader.add_option(
+        "aegis_home", str, "", "Folder of the keys, the log and the agents. Default: ~/.aegis"
+    )
+    loader.add_option(
+        "aegis_otlp_endpoint", str, "", "Base URL of an OTLP/HTTP collector to send spans to."
+    )
+    loader.add_option(
+        "aegis_hosts_file", str, "", "Names and addresses that come before DNS, as in hosts(5)."
+    )
+    loader.add_option("aegis_redaction_workers", int, 1, "Processes that look for personal data.")
+    loader.add_option(
+        "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
+    )
+
+
+def check(options: Any) -> Settings:
+    """Check the options and give them typed; raises `OptionsError` with one clear line."""
+    values: Mapping[str, Any] = {
+        name: getattr(options, f"aegis_{name}")
+        for name in (
+            "policy",
+            "home",
+            "otlp_endpoint",
+            "hosts_file",
+            "redaction_workers",
+            "redaction_timeout",
+        )
+    }
+    policy = Path(values["policy"]).expanduser() if values["policy"] else DEFAULT_POLICY
+    if not policy.exists():
+        raise exceptions.OptionsError(f"aegis_policy: there is no file {policy}.")
+    endpoint = values["otlp_endpoint"]
+    if endpoint:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise exceptions.OptionsError(
+                "aegis_otlp_endpoint: give a URL such as http://127.0.0.1:4318."
+            )
+    hosts = Path(values["hosts_file"]).expanduser() if values["hosts_file"] else None
+    if hosts is not None and not hosts.is_file():
+        raise exceptions.OptionsError(f"aegis_hosts_file: there is no file {hosts}.")
+    if not 1 <= values["redaction_workers"] <= 64:
+        raise exceptions.OptionsError("aegis_redaction_workers: give a number from 1 to 64.")
+    if not 1 <= values["redaction_timeout"] <= 600:
+        raise exceptions.OptionsError("aegis_redaction_timeout: give 1 to 600 seconds.")
+    for spec in options.mode:
+        if spec.split("@")[0] != "regular":
+            raise exceptions.OptionsError(
+                f"mode: '{spec}' is not supported by the firewall; use 'regular'."
+            )
+    if options.ssl_insecure:
+        raise exceptions.OptionsError(
+            "ssl_insecure: the firewall always verifies upstream certificates; "
+            "name your own CA with ssl_verify_upstream_trusted_ca instead."
+        )
+    for name in _PAST_THE_FIREWALL:
+        if name in options and getattr(options, name):
+            raise exceptions.OptionsError(
+                f"{name}: sends traffic past the firewall or changes it after the decision; "
+                "say in the policy what may go where."
+            )
+    return Settings(
+        policy=policy,
+        home=Path(values["home"] or default_home()).expanduser(),
+        otlp_endpoint=endpoint,
+        hosts_file=hosts,
+        redaction_workers=values["redaction_workers"],
+        redaction_timeout=float(values["redaction_timeout"]),
+    )

@@ -1,0 +1,111 @@
+"""Hot reload: a changed policy is built beside the old one and swapped in between requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from addons import home
+from ledger import LedgerError
+from rules import Bundle, PolicyError, PolicySet, compile_policy, load_policy, read_bundle
+
+if TYPE_CHECKING:
+    from addons.services import Services
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+
+Stamp = tuple[int, int, int]
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Compile a policy file, or read one that is compiled already; raises `PolicyError`."""
+    if path.name.endswith((".tar.gz", ".tgz")):
+        return read_bundle(path)
+    return compile_policy(load_policy(path))
+
+
+def load_policy_set(path: Path) -> PolicySet:
+    """Load, compile and warm a policy up; raises `PolicyError`."""
+    return PolicySet(load_bundle(path))
+
+
+class PolicyWatch:
+    """Watches the policy file and reloads it; a wrong one leaves the last good one in force."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._path = services.settings.policy
+        self._seen = _stamp(self._path)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start to watch."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            stamp = _stamp(self._path)
+            if stamp == self._seen:
+                continue
+            self._seen = stamp
+            try:
+                await self._reload()
+            except Exception as error:  # the watch must outlive whatever one reload does
+                logger.error("The policy was not reloaded (%s).", type(error).__name__)
+
+    async def _reload(self) -> None:
+        services = self._services
+        try:
+            bundle = await asyncio.to_thread(load_bundle, self._path)
+            # The engine belongs to the thread that asks it, which is this one.
+            policy = PolicySet(bundle)
+        except (PolicyError, OSError) as error:
+            logger.error(
+                "The changed policy is not used; revision %s stays in force.\n%s",
+                services.policy.revision,
+                error,
+            )
+            await self._note("refused", services.policy.revision, str(error))
+            return
+        if policy.revision == services.policy.revision:
+            return
+        if policy.uses_redaction:
+            await services.redactor.start()
+        await self._note("activated", policy.revision, "")
+        services.adopt(policy)
+        logger.info("Policy '%s' revision %s is in force.", policy.name, policy.revision)
+
+    async def _note(self, what: str, revision: str, problem: str) -> None:
+        try:
+            await self._services.log.append(
+                {
+                    "kind": "policy",
+                    "time": home.timestamp(),
+                    "what": what,
+                    "revision": revision,
+                    "problem": problem[:2000],
+                }
+            )
+        except LedgerError as error:
+            logger.error("%s", error)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,135 @@
+"""Sanitise: personal data taken out of URL, headers and body, or the request refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from mitmproxy import http
+
+from addons.exchange import Exchange, exchange_of
+from addons.redactor import RedactionFailed
+from addons.services import Services
+from redaction import (
+    Document,
+    HeaderDocument,
+    Profile,
+    RedactionError,
+    UrlDocument,
+    parse_document,
+    profile_from,
+)
+from rules import Decision
+
+LARGE_BYTES = 64 * 1024
+"""Bytes of a body beyond which taking it apart would hold other exchanges up."""
+
+UNTOUCHED_HEADERS = frozenset(
+    {
+        # Framing and what the proxy itself sets.
+        "host",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "transfer-encoding",
+        "connection",
+        "te",
+        "expect",
+        "accept",
+        "accept-encoding",
+        # Credentials of the destination, which it needs whole.
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+    }
+)
+
+
+class Sanitise:
+    """Applies the redactions that the decision asks for."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._profiles: dict[tuple[str, tuple[str, ...]], Profile] = {}
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Refuse to let a body through in pieces where it would have to be redacted."""
+        exchange = exchange_of(flow)
+        decision = exchange.decision
+        if not exchange.streamed or decision is None or not decision.redact or exchange.observing:
+            return
+        exchange.deny(
+            "body_too_large",
+            "The body is too large to be inspected, and policy wants personal data taken out "
+            "of what goes to this destination.",
+            rule=decision.redact[0],
+            status=413,
+        )
+
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Find and take out what policy names, everywhere in the request."""
+        exchange = exchange_of(flow)
+        decision = exchange.decision
+        if exchange.streamed or decision is None or not decision.redact:
+            return None
+        return self._sanitise(flow, exchange, decision)
+
+    async def _sanitise(self, flow: http.HTTPFlow, exchange: Exchange, decision: Decision) -> None:
+        profile = self._profile(decision.revision, decision.redact)
+        try:
+            await self._apply(flow, exchange, profile)
+        except (RedactionError, RedactionFailed) as error:
+            if exchange.observing:
+                exchange.redacted["unreadable"] += 1
+                return
+            exchange.deny(
+                "redaction_failed",
+                f"Personal data could not be taken out, so nothing was sent: {error}",
+                rule=decision.redact[0],
+                status=422 if isinstance(error, RedactionError) else 503,
+            )
+
+    async def _apply(self, flow: http.HTTPFlow, exchange: Exchange, profile: Profile) -> None:
+        request = flow.request
+        documents: list[Document] = [UrlDocument(request.path)]
+        sent = [
+            (index, name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
+            for index, (name, value) in enumerate(request.headers.fields)
+            if name.decode("latin-1").lower() not in UNTOUCHED_HEADERS
+        ]
+        documents.append(HeaderDocument([(name, value) for _, name, value in sent]))
+        if exchange.body.data:
+            declared = request.headers.get("content-type", "")
+            documents.append(
+                await asyncio.to_thread(parse_document, declared, exchange.body.data)
+                if len(exchange.body.data) > LARGE_BYTES
+                else parse_document(declared, exchange.body.data)
+            )
+        results = await self._services.redactor.redact(documents, profile)
+        for result in results:
+            exchange.redacted.update(result.counts)
+        if exchange.observing:
+            return
+        url, headers, *body = results
+        if url.counts:
+            request.path = url.content.decode("utf-8", "surrogateescape")
+        if headers.counts:
+            fields = list(request.headers.fields)
+            values = HeaderDocument.parse(headers.content)
+            for (index, _, _), (_, value) in zip(sent, values, strict=True):
+                fields[index] = (fields[index][0], value.encode("utf-8", "surrogateescape"))
+            request.headers.fields = tuple(fields)
+        if body and body[0].counts:
+            # The setter encodes again by Content-Encoding and corrects Content-Length.
+            request.content = body[0].content
+
+    def _profile(self, revision: str, rules: tuple[str, ...]) -> Profile:
+        key = (revision, rules)
+        profile = self._profiles.get(key)
+        if profile is None:
+            if len(self._profiles) > 256:
+                self._profiles.clear()
+            profile = profile_from(self._services.policy.redaction_rules(rules))
+            self._profiles[key] = profile
+        return profile

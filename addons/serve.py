@@ -1,0 +1,253 @@
+"""The firewall as a process: options in, workers started and watched, clean end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+# mitmproxy reads these when it is imported and would write the keys of all sessions there.
+for _leak in ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE"):
+    os.environ.pop(_leak, None)
+
+from mitmproxy import exceptions, options  # noqa: E402
+
+from addons import home as home_folder  # noqa: E402
+from addons import mitm_patches  # noqa: E402
+from addons.master import FirewallMaster  # noqa: E402
+from addons.options import DEFAULT_POLICY, default_home  # noqa: E402
+from addons.policy_watch import load_policy_set  # noqa: E402
+from rules import PolicyError  # noqa: E402
+
+BAD_INPUT = 2
+RUNNING = "proxy.json"
+WORKER = "AEGIS_WORKER"
+"""Environment of a worker that shares its port: the descriptor to say on that it listens."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the firewall until it is told to stop; gives the exit code."""
+    arguments = _arguments(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("addons").setLevel(logging.INFO)
+    # A core file would hold what passed through.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sharing = WORKER in os.environ
+    if not sharing:
+        problem = _port_taken(arguments.host, arguments.port)
+        if problem:
+            print(f"aegis: {problem}", file=sys.stderr)
+            return BAD_INPUT
+    if arguments.workers > 1:
+        return _supervise(arguments)
+    return _run(arguments, sharing)
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m addons", description="The Aegis firewall.")
+    parser.add_argument("--policy", default=str(DEFAULT_POLICY), help="policy file or OPA bundle")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on")
+    parser.add_argument("--workers", type=_count, default=1, help="processes that share the port")
+    parser.add_argument("--home", default=default_home(), help="folder of keys, log and agents")
+    parser.add_argument("--otlp-endpoint", default="", help="base URL of an OTLP/HTTP collector")
+    parser.add_argument("--hosts-file", default="", help="names that come before DNS, hosts(5)")
+    parser.add_argument("--upstream-ca", default="", help="PEM file of roots to trust upstream")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="OPTION=VALUE", help="any other option"
+    )
+    return parser.parse_args(argv)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError("give a number from 1 to 64")
+    return number
+
+
+def _run(arguments: argparse.Namespace, sharing: bool) -> int:
+    try:
+        with asyncio.Runner(loop_factory=_SharingLoop if sharing else None) as runner:
+            return runner.run(_serve(arguments, sharing))
+    except KeyboardInterrupt:
+        return 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+
+
+async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
+    folder = Path(arguments.home).expanduser()
+    opts = options.Options()
+    wanted: dict[str, Any] = {
+        "listen_host": arguments.host,
+        "listen_port": arguments.port,
+        "confdir": str(folder / "ca"),
+        "aegis_policy": arguments.policy,
+        "aegis_home": str(folder),
+    }
+    if arguments.otlp_endpoint:
+        wanted["aegis_otlp_endpoint"] = arguments.otlp_endpoint
+    if arguments.hosts_file:
+        wanted["aegis_hosts_file"] = arguments.hosts_file
+    if arguments.upstream_ca:
+        if not Path(arguments.upstream_ca).is_file():
+            print(f"aegis: --upstream-ca: no file {arguments.upstream_ca}.", file=sys.stderr)
+            return BAD_INPUT
+        wanted["ssl_verify_upstream_trusted_ca"] = arguments.upstream_ca
+    try:
+        mitm_patches.speed_up()
+        home_folder.prepare(folder)
+        opts.set(*arguments.set, defer=True)
+        master = FirewallMaster(opts)
+        if opts.deferred:
+            print(f"aegis: --set: no option '{min(opts.deferred)}'.", file=sys.stderr)
+            return BAD_INPUT
+        # Last, so that the firewall opens with all options known.
+        opts.update(**wanted)
+    except exceptions.OptionsError as error:
+        print(f"aegis: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        print(f"aegis: {error.filename or folder}: {error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, master.shutdown)
+    announced = asyncio.create_task(_announce(master, folder, arguments.host, sharing))
+    try:
+        await master.run()
+    finally:
+        announced.cancel()
+        if not sharing:
+            (folder / RUNNING).unlink(missing_ok=True)
+    return 0
+
+
+async def _announce(master: FirewallMaster, folder: Path, host: str, sharing: bool) -> None:
+    """Say that the firewall listens, once it does: to the supervisor, or in the home folder."""
+    proxy = master.addons.get("proxyserver")
+    while not proxy.listen_addrs():
+        await asyncio.sleep(0.02)
+    if sharing:
+        os.write(int(os.environ[WORKER]), b".")
+    else:
+        _write_running(folder, host, proxy.listen_addrs()[0][1])
+
+
+def _write_running(folder: Path, host: str, port: int) -> None:
+    """Write the address of the running firewall into its home folder."""
+    draft = folder / f".{RUNNING}.{os.getpid()}"
+    draft.write_text(json.dumps({"host": host, "port": port, "pid": os.getpid()}), "utf-8")
+    draft.replace(folder / RUNNING)
+
+
+def _port_taken(host: str, port: int) -> str:
+    """Say in words why the port cannot be had, or nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OverflowError:
+            return f"--port {port}: give a port from 0 to 65535."
+        except OSError as error:
+            return f"cannot listen on {host}:{port}: {error.strerror}. Choose another with --port."
+    return ""
+
+
+class _SharingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose servers share their port with those of other processes."""
+
+    async def create_server(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["reuse_port"] = True
+        return await super().create_server(*args, **kwargs)
+
+
+def _supervise(arguments: argparse.Namespace) -> int:
+    """Run several workers on one port; when one ends, all end."""
+    folder = Path(arguments.home).expanduser()
+    try:
+        load_policy_set(Path(arguments.policy).expanduser())
+        home_folder.prepare(folder)
+    except PolicyError as error:
+        print(f"aegis: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        print(f"aegis: {error.filename or folder}: {error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+    # Holds the port between the workers' own sockets; it never listens, so it gets no connection.
+    with socket.socket(socket.AF_INET6 if ":" in arguments.host else socket.AF_INET) as hold:
+        hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        hold.bind((arguments.host, arguments.port))
+        port = hold.getsockname()[1]
+        ready, told = os.pipe()
+        command = [sys.executable, "-m", "addons", *_worker_arguments(arguments, port)]
+        environment = {**os.environ, WORKER: str(told)}
+        workers = [
+            subprocess.Popen(command, env=environment, pass_fds=(told,))
+            for _ in range(arguments.workers)
+        ]
+        os.close(told)
+        try:
+            return _watch(workers, ready, lambda: _write_running(folder, arguments.host, port))
+        finally:
+            (folder / RUNNING).unlink(missing_ok=True)
+            os.close(ready)
+
+
+def _watch(
+    workers: list[subprocess.Popen[bytes]], ready: int, all_ready: Callable[[], None]
+) -> int:
+    """Wait for the workers to be ready and then to end; the first to end takes all with it."""
+    asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal asked
+        asked = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    waiting = len(workers)
+    while not asked and all(worker.poll() is None for worker in workers):
+        if waiting and select.select([ready], [], [], 0.2)[0]:
+            waiting -= len(os.read(ready, waiting))
+            if not waiting:
+                all_ready()
+        elif not waiting:
+            time.sleep(0.2)
+    for worker in workers:
+        with contextlib.suppress(ProcessLookupError):
+            worker.send_signal(signal.SIGTERM)
+    codes = [worker.wait() for worker in workers]
+    if asked:
+        return 0
+    print("aegis: a worker ended by itself, so all were stopped.", file=sys.stderr)
+    return next((code for code in codes if code > 0), 1)
+
+
+def _worker_arguments(arguments: argparse.Namespace, port: int) -> list[str]:
+    given = {
+        "--policy": arguments.policy,
+        "--host": arguments.host,
+        "--port": str(port),
+        "--home": arguments.home,
+        "--otlp-endpoint": arguments.otlp_endpoint,
+        "--hosts-file": arguments.hosts_file,
+        "--upstream-ca": arguments.upstream_ca,
+    }
+    pairs = [item for name, value in given.items() if value for item in (name, value)]
+    return pairs + [item for value in arguments.set for item in ("--set", value)]

@@ -1,0 +1,164 @@
+"""What the steps need beside the exchange: policy, log, agents, redaction, spans, names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from mitmproxy import ctx, exceptions
+from mitmproxy.addonmanager import Loader
+
+from addons import home as home_folder
+from addons import mitm_patches, options
+from addons.policy_watch import PolicyWatch, load_policy_set
+from addons.redactor import RedactionFailed, Redactor
+from addons.resolver import Resolver
+from addons.spans import Spans
+from ledger import AgentStore, GroupCommit, LedgerError, SqliteAgents, SqliteLog
+from rules import PolicyError, PolicySet
+
+logger = logging.getLogger(__name__)
+
+
+class Services:
+    """Opens what the steps need when the options are known, and closes it at the end."""
+
+    name = "aegis"
+
+    settings: options.Settings
+    home: home_folder.Home
+    policy: PolicySet
+    log: GroupCommit
+    agents: AgentStore
+    redactor: Redactor
+    spans: Spans
+    resolver: Resolver
+
+    def __init__(self) -> None:
+        self._open = False
+        self._problem = ""
+        self._watch: PolicyWatch | None = None
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        options.declare(loader)
+
+    def configure(self, updated: Iterable[str]) -> None:
+        """Check the options and open everything; a mistake stops the start with one line."""
+        changed = set(updated)
+        if self._open:
+            if any(name.startswith("aegis_") for name in changed):
+                raise exceptions.OptionsError(
+                    "The firewall's options are read at the start; restart it to change them."
+                )
+            options.check(ctx.options)
+            return
+        if self._problem:
+            # mitmproxy configures once more while it rolls back; the first problem is the one.
+            raise exceptions.OptionsError(self._problem)
+        try:
+            self._open_all(options.check(ctx.options))
+        except (PolicyError, LedgerError, exceptions.OptionsError) as error:
+            self._problem = str(error)
+        except OSError as error:
+            self._problem = f"{error.filename or 'the firewall'}: {error.strerror or error}"
+        if self._problem:
+            raise exceptions.OptionsError(self._problem)
+
+    def _open_all(self, settings: options.Settings) -> None:
+        policy = load_policy_set(settings.policy)
+        home = home_folder.prepare(settings.home)
+        self.settings, self.home, self.policy = settings, home, policy
+        self.agents = SqliteAgents(home.agents)
+        home_folder.default_agent(home, self.agents)
+        self._ledger = SqliteLog(home.log, home_folder.signer(home))
+        self.log = GroupCommit(self._ledger)
+        self.redactor = Redactor(
+            key=home_folder.secret(home),
+            workers=settings.redaction_workers,
+            timeout=settings.redaction_timeout,
+        )
+        self.spans = Spans(settings.otlp_endpoint)
+        self.resolver = Resolver(settings.hosts_file)
+        self._open = True
+        _harden(ctx.options)
+        mitm_patches.apply(max_body=lambda: self.policy.limits.max_body_bytes)
+
+    async def running(self) -> None:
+        """Start what runs beside the exchanges."""
+        if not self._open:
+            return
+        try:
+            await self._start()
+        except (LedgerError, RedactionFailed, OSError, TimeoutError) as error:
+            # An error in the log at this time is what makes mitmproxy end.
+            logger.error("The firewall does not start: %s", str(error) or type(error).__name__)
+            ctx.master.shutdown()
+            return
+        self._watch = PolicyWatch(self)
+        self._watch.start()
+        logger.info(
+            "Aegis decides by policy '%s', revision %s, mode %s.",
+            self.policy.name,
+            self.policy.revision,
+            self.policy.mode,
+        )
+
+    async def _start(self) -> None:
+        self.log.start()
+        await self.log.append(
+            {
+                "kind": "start",
+                "time": home_folder.timestamp(),
+                "revision": self.policy.revision,
+                "policy": self.policy.name,
+                "mode": self.policy.mode,
+            }
+        )
+        if self.policy.uses_redaction:
+            await self.redactor.start()
+
+    async def done(self) -> None:
+        """Stop everything; what was accepted for the log is in it afterwards."""
+        if not self._open:
+            return
+        self._open = False
+        if self._watch is not None:
+            await self._watch.stop()
+        await self.redactor.close()
+        try:
+            await self.log.append({"kind": "stop", "time": home_folder.timestamp()})
+        except LedgerError as error:
+            logger.error("%s", error)
+        await self.log.close()
+        self._ledger.close()
+        self.agents.close()
+        await asyncio.to_thread(self.spans.close)
+
+    def adopt(self, policy: PolicySet) -> None:
+        """Take a new policy from the next request on."""
+        self.policy = policy
+
+
+def _harden(opts: Any) -> None:
+    """Set mitmproxy's own options to what the firewall relies on."""
+    wanted: dict[str, Any] = {
+        "connection_strategy": "lazy",
+        "rawtcp": False,
+        "http3": False,
+        "store_streamed_bodies": False,
+        "validate_inbound_headers": True,
+        "stream_large_bodies": None,
+        # mitmdump prints URLs, which may hold personal data.
+        "flow_detail": 0,
+        "onboarding": False,
+        "upstream_cert": False,
+    }
+    known = {name: value for name, value in wanted.items() if name in opts}
+    opts.update(**known)
+    if opts.ssl_verify_upstream_trusted_ca is None:
+        roots = home_folder.system_roots()
+        if roots is not None:
+            opts.update(ssl_verify_upstream_trusted_ca=str(roots))

@@ -1,0 +1,71 @@
+"""Settle: what came back, counted as it passes and recorded at its end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from mitmproxy import http
+
+from addons.exchange import Exchange, exchange_of
+from addons.services import Services
+
+
+class Settle:
+    """Lets responses through as they arrive and records the outcome."""
+
+    after_denial = True
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Stream the response, counting its bytes."""
+        exchange = exchange_of(flow)
+        if flow.response is None or exchange.denial is not None:
+            return
+
+        def count(chunk: bytes) -> bytes:
+            exchange.response_bytes += len(chunk)
+            return chunk
+
+        flow.response.stream = count
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Record the outcome of an exchange that was answered."""
+        exchange = exchange_of(flow)
+        if exchange.denial is None and flow.response is not None:
+            self._settle(exchange, status=flow.response.status_code, error=None)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Record the outcome of an exchange that broke off."""
+        exchange = exchange_of(flow)
+        if exchange.recorded and exchange.denial is None:
+            status = flow.response.status_code if flow.response is not None else None
+            self._settle(exchange, status=status, error=_broken(flow))
+
+    def _settle(self, exchange: Exchange, *, status: int | None, error: str | None) -> None:
+        if exchange.settled:
+            return
+        exchange.settled = True
+        entry: dict[str, Any] = {
+            "kind": "outcome",
+            "decision": exchange.id,
+            "status": status,
+            "request_bytes": exchange.request_bytes,
+            "response_bytes": exchange.response_bytes,
+            "duration_us": (time.perf_counter_ns() - exchange.started_ns) // 1000,
+            "error": error,
+        }
+        self._services.log.submit(entry)
+
+
+def _broken(flow: http.HTTPFlow) -> str:
+    """Name what broke, without the text of the error, which may quote the exchange."""
+    if flow.server_conn.error and flow.server_conn.timestamp_tcp_setup is None:
+        return "upstream_unreachable"
+    if flow.server_conn.error:
+        return "upstream_tls_or_refused"
+    if flow.client_conn.timestamp_end is not None or not flow.client_conn.connected:
+        return "client_gone"
+    return "broken_off"

@@ -1,0 +1,208 @@
+"""Measure the firewall beside stock mitmproxy, in one run on this machine; `--help` says how."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from scripts.bench_lib import machine, report
+from scripts.bench_lib.commit_cost import commit_costs
+from scripts.bench_lib.load import LoadError, endless, post, run
+from scripts.bench_lib.rounds import measure, percentile, step_costs, warm_up, workloads
+from scripts.bench_lib.systems import (
+    PAY,
+    PAYMENT,
+    Aegis,
+    Sanity,
+    Stock,
+    System,
+    Upstream,
+    download,
+    policy_text,
+    startup_seconds,
+)
+from tests.support.firewall import Kind
+from tests.support.process import ProgramError
+
+SYSTEMS = ("mitmdump", "aegis", "aegis-in-mitmdump")
+REQUESTS_OF_FULL = 20_000
+MIB = 1 << 20
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the bench; gives the exit code."""
+    arguments = _arguments(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    started = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="aegis-bench-") as folder, ExitStack() as stack:
+            results = _measure(arguments, console, Path(folder), stack)
+    except (LoadError, ProgramError) as error:
+        console.print(f"[red]bench: {error}[/]")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    results["seconds"] = round(time.monotonic() - started, 1)
+    console.print(f"[dim]{results['seconds']} s on {results['machine']}[/]")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_true", help="less than a minute, rough")
+    length.add_argument("--full", action="store_true", help="more rounds, and 20,000 requests")
+    parser.add_argument("--rounds", type=int, help="rounds of load")
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help="which, the base first")
+    parser.add_argument("--loads", default="W1,W2,W3,W3n", help="which loads")
+    parser.add_argument("--no-redaction", action="store_true", help="skip the part on redaction")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    given = parser.parse_args(argv)
+    given.systems = given.systems.split(",")
+    given.loads = given.loads.split(",")
+    if unknown := set(given.systems) - set(SYSTEMS):
+        parser.error(f"--systems: there is no {', '.join(unknown)}; choose of {', '.join(SYSTEMS)}")
+    given.rounds = given.rounds or (2 if given.quick else 7 if given.full else 5)
+    return given
+
+
+def _measure(
+    arguments: argparse.Namespace, console: Console, folder: Path, stack: ExitStack
+) -> dict[str, Any]:
+    proxy_core, load_core = machine.cores()
+    os.sched_setaffinity(0, {load_core})
+    upstream = Upstream(folder, load_core).start()
+    stack.callback(upstream.stop)
+    names: list[str] = arguments.systems
+    quick: bool = arguments.quick
+    singles: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with console.status("starting") as status:
+        systems: list[System] = []
+        for attempt in range(2 if quick else 3):
+            for system in systems:
+                system.stop()
+            systems = [_make(n, folder / f"{n}-{attempt}", upstream, proxy_core) for n in names]
+            for system in systems:
+                stack.callback(system.stop)
+                taken = startup_seconds(system, upstream)
+                singles["start to first answer, s"][system.name].append(taken)
+        for system in systems:
+            if isinstance(system, Aegis):
+                Sanity(system, upstream).check()
+        warm_up(systems, upstream)
+        loads = [
+            load
+            for load in workloads(1.2 if quick else 3, 1 if quick else 2)
+            if load.name in arguments.loads
+        ]
+        samples = measure(systems, upstream, loads, arguments.rounds, status.update)
+        status.update("downloads")
+        for _ in range(2 if quick else 4):
+            for system in systems:
+                got = download(system, upstream)
+                singles["10 MB download: first byte, ms"][system.name].append(got["first_byte_ms"])
+                singles["10 MB download: whole, ms"][system.name].append(got["whole_ms"])
+                singles["10 MB download: peak RSS, MiB"][system.name].append(got["peak"] / MIB)
+        if arguments.full:
+            for system in systems:
+                status.update(f"{REQUESTS_OF_FULL} requests: {system.name}")
+                grown = _many(system, upstream)
+                singles[f"RSS after {REQUESTS_OF_FULL:,} requests, MiB"][system.name].append(grown)
+        costs = {
+            system.name: step_costs(system.firewall.records("decision"))
+            for system in systems
+            if isinstance(system, Aegis)
+        }
+        for system in systems:
+            system.stop()
+        commits = asyncio.run(commit_costs(folder, 200 if quick else 1000))
+        redaction: list[dict[str, Any]] = []
+        if not arguments.no_redaction:
+            status.update("redaction")
+            redaction = _redaction(quick, proxy_core)
+    tables = [report.loads_table(samples, loads, names), report.singles_table(singles, names)]
+    for name, by_destination in list(costs.items())[:1]:
+        tables.append(
+            report.steps_table(by_destination, f"Cost of each step of {name}, us (timing_us)")
+        )
+    tables.append(
+        report.steps_table({"commit": commits}, "A decision made durable in the signed log, us")
+    )
+    if redaction:
+        tables.append(report.redaction_table(redaction))
+    report.show(console, *tables)
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
+        "rounds": arguments.rounds,
+        "systems": names,
+        "loads": samples,
+        "singles": singles,
+        "steps_us": {name: _medians(by_destination) for name, by_destination in costs.items()},
+        "commit_us": _medians({"commit": commits})["commit"],
+        "redaction": redaction,
+    }
+
+
+def _make(name: str, folder: Path, upstream: Upstream, core: int) -> System:
+    if name == "mitmdump":
+        return Stock(folder, upstream, core)
+    kind: Kind = "own" if name == "aegis" else "mitmdump"
+    return Aegis(name, kind, folder, upstream, core, policy_text(upstream))
+
+
+def _many(system: System, upstream: Upstream) -> float:
+    """Send many requests; gives the memory afterwards in MiB."""
+    port, each = upstream.ports[PAY], REQUESTS_OF_FULL // 8
+    request = post("/v1/payments", port, PAYMENT)
+
+    def requests(number: int) -> Iterator[bytes]:
+        return (r for r, _ in zip(endless(request)(number), range(each), strict=False))
+
+    run(system.proxy, port, requests, seconds=300)
+    return machine.rss_bytes(system.pid) / MIB
+
+
+def _redaction(quick: bool, core: int) -> list[dict[str, Any]]:
+    """Compare detectors in a process of their own, on the proxies' core."""
+    command = [*machine.pinned(core), sys.executable, "-m", "scripts.bench_lib.redaction_cost"]
+    done = subprocess.run(
+        [*command, *(["--quick"] if quick else [])], capture_output=True, text=True, timeout=300
+    )
+    if done.returncode:
+        raise LoadError(f"the comparison of detectors failed:\n{done.stderr[-2000:]}")
+    results: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return results
+
+
+def _medians(by_destination: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    return {
+        destination: {
+            step: {"p50": percentile(values, 50), "p99": percentile(values, 99)}
+            for step, values in by_step.items()
+        }
+        for destination, by_step in by_destination.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

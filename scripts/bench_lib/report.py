@@ -1,0 +1,110 @@
+"""The bench's results as tables and as JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from scripts.bench_lib.rounds import Samples, Workload, percentile, ratio
+
+
+def loads_table(samples: Samples, loads: Sequence[Workload], names: Sequence[str]) -> Table:
+    """Show the loads: medians, and ratios to the first system with their range."""
+    table = _table(
+        "Side by side: medians of the rounds, ratios of each round (lowest-highest)", names
+    )
+    for load in loads:
+        table.add_row(f"[bold]{load.name}[/] {load.title}")
+        for measure, by_system in samples[load.name].items():
+            if any(map(any, by_system.values())):
+                _row(table, f"  {measure}", by_system, names)
+        table.add_section()
+    return table
+
+
+def singles_table(rows: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str]) -> Table:
+    """Show measures taken outside of the loads."""
+    table = _table("Medians of a few times each", names)
+    for measure, by_system in rows.items():
+        _row(table, measure, by_system, names)
+    return table
+
+
+def _table(title: str, names: Sequence[str]) -> Table:
+    table = _plain(title)
+    table.add_column("", no_wrap=True)
+    table.add_column(names[0], justify="right")
+    for name in names[1:]:
+        table.add_column(name, justify="right")
+        table.add_column(f"/ {names[0]}", justify="right", no_wrap=True)
+    return table
+
+
+def _plain(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        min_width=len(title),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+
+
+def _row(
+    table: Table, label: str, by_system: Mapping[str, Sequence[float]], names: Sequence[str]
+) -> None:
+    base = by_system[names[0]]
+    cells = [label, _number(statistics.median(base))]
+    for name in names[1:]:
+        cells.append(_number(statistics.median(by_system[name])))
+        middle, low, high = ratio(by_system[name], base)
+        cells.append("" if middle != middle else f"{middle:.2f} ({low:.2f}-{high:.2f})")
+    table.add_row(*cells)
+
+
+def steps_table(costs: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Table:
+    """Show what each step costs, from the decision records."""
+    table = _plain(title)
+    table.add_column("")
+    for destination in costs:
+        table.add_column(f"{destination} p50", justify="right")
+        table.add_column("p99", justify="right")
+    steps = dict.fromkeys(step for by_step in costs.values() for step in by_step)
+    for step in steps:
+        cells = [step]
+        for by_step in costs.values():
+            values = by_step.get(step)
+            cells += [_number(percentile(values, p)) if values else "" for p in (50, 99)]
+        table.add_row(*cells)
+    return table
+
+
+def redaction_table(results: Sequence[Mapping[str, Any]]) -> Table:
+    """Show redaction of new text beside Presidio as it comes."""
+    title = "Redaction of new text, ms (same spaCy model, one process, nothing cached)"
+    table = _plain(title)
+    for column in ("text", "entities", "Presidio p50", "p99", "Aegis p50", "p99", "Aegis / stock"):
+        table.add_column(column, justify="left" if column in ("text", "entities") else "right")
+    for row in results:
+        stock, aegis = row["stock_ms"], row["aegis_ms"]
+        middle = statistics.median(aegis) / statistics.median(stock)
+        cells = [_number(percentile(values, p)) for values in (stock, aegis) for p in (50, 99)]
+        table.add_row(row["text"], row["entities"], *cells, f"{middle:.2f}")
+    return table
+
+
+def show(console: Console, *tables: Table | None) -> None:
+    """Print tables."""
+    for table in tables:
+        if table is not None:
+            console.print(table)
+
+
+def _number(value: float) -> str:
+    digits = 0 if abs(value) >= 100 or value.is_integer() else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"

@@ -1,0 +1,127 @@
+"""Rounds of load, the systems in turn, and what comes out of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from scripts.bench_lib import chats, machine
+from scripts.bench_lib.load import CONNECTIONS, endless, post, run
+from scripts.bench_lib.systems import CHAT, NAMES, PAY, PAYMENT, System, Upstream
+
+Samples = dict[str, dict[str, dict[str, list[float]]]]
+"""Workload, then measure, then system: one value a round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A load by name; `requests` makes those of one connection in one round."""
+
+    name: str
+    title: str
+    port: int
+    requests: Callable[[Upstream, int, int], Iterable[bytes]]
+    seconds: float
+    connection_each: bool = False
+
+
+def workloads(seconds: float, chats_each: int) -> list[Workload]:
+    """Give the loads, for rounds of so many seconds or chats."""
+
+    def payments(upstream: Upstream, _round: int, number: int) -> Iterator[bytes]:
+        port = upstream.ports[PAY]
+        return endless(post("/v1/payments", port, PAYMENT))(number)
+
+    def talk(port: int) -> Callable[[Upstream, int, int], Iterable[bytes]]:
+        def requests(upstream: Upstream, round_: int, number: int) -> list[bytes]:
+            # New text in every round, the same for all systems: no cache has seen it.
+            target = upstream.ports[port]
+            return [
+                post("/v1/chat/completions", target, body)
+                for chat in range(chats_each)
+                for body in chats.bodies(f"{port}/{round_}/{number}/{chat}")
+            ]
+
+        return requests
+
+    long = 60.0
+    size = len(PAYMENT)
+    return [
+        Workload("W1", f"keep-alive TLS, {size}-byte JSON", PAY, payments, seconds),
+        Workload("W2", "a new TLS connection each", PAY, payments, seconds, True),
+        Workload("W3", "growing chats, patterns redacted", CHAT, talk(CHAT), long),
+        Workload("W3n", "growing chats, names too (NER)", NAMES, talk(NAMES), long),
+    ]
+
+
+def measure(
+    systems: Sequence[System],
+    upstream: Upstream,
+    loads: Sequence[Workload],
+    rounds: int,
+    tell: Callable[[str], None],
+) -> Samples:
+    """Run every load on every system in turn, round after round."""
+    samples: Samples = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for number in range(rounds):
+        for load in loads:
+            for system in systems:
+                tell(f"round {number + 1} of {rounds}: {load.name} {system.name}")
+                for name, value in _once(system, upstream, load, number).items():
+                    samples[load.name][name][system.name].append(value)
+    return samples
+
+
+def _once(system: System, upstream: Upstream, load: Workload, number: int) -> dict[str, float]:
+    prepared = [load.requests(upstream, number, n) for n in range(CONNECTIONS)]
+    own, others = machine.cpu_seconds(system.pid)
+    result = run(
+        system.proxy,
+        upstream.ports[load.port],
+        lambda n: prepared[n],
+        seconds=load.seconds,
+        connection_each=load.connection_each,
+    )
+    own_after, others_after = machine.cpu_seconds(system.pid)
+    count = len(result.latencies)
+    return {
+        "req/s": result.rate,
+        "p50 ms": result.percentile(50),
+        "p99 ms": result.percentile(99),
+        "CPU us/req": (own_after - own + others_after - others) / count * 1e6,
+        "of it workers": (others_after - others) / count * 1e6,
+    }
+
+
+def warm_up(systems: Sequence[System], upstream: Upstream) -> None:
+    """Let every system see each kind of load for a moment."""
+    for load in workloads(0.5, 1):
+        for system in systems:
+            _once(system, upstream, load, -1)
+
+
+def ratio(values: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:
+    """Give the median of the rounds' ratios, and the lowest and highest of them."""
+    ratios = [value / other for value, other in zip(values, base, strict=True) if other]
+    if not ratios:
+        return (float("nan"),) * 3
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Give a percentile of unsorted values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def step_costs(records: Iterable[dict[str, object]]) -> dict[str, dict[str, list[float]]]:
+    """Sort `timing_us` of decision records by destination and step."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        destination, timings = record.get("destination"), record.get("timing_us")
+        if isinstance(destination, dict) and isinstance(timings, dict):
+            for step, spent in timings.items():
+                found[str(destination.get("id"))][step].append(float(spent))
+    return found
