@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
-from addons.decide import Decide
-from addons.dial import Dial
-from addons.framing import Framing
-from addons.gate import Gate
-from addons.guard import Guard
-from addons.identify import Identify
-from addons.locate import Locate
-from addons.read import Read
-from addons.record import Record
-from addons.sanitise import Sanitise
-from addons.services import Services
-from addons.settle import Settle
-from addons.trace_context import TraceContext
+_ROOT = str(Path(__file__).resolve().parent.parent)
+if _ROOT not in sys.path:
+    # mitmdump puts this file's folder on the path, not the one that `addons` lies in.
+    sys.path.insert(0, _ROOT)
+
+from addons.decide import Decide  # noqa: E402
+from addons.dial import Dial  # noqa: E402
+from addons.framing import Framing  # noqa: E402
+from addons.gate import Gate  # noqa: E402
+from addons.guard import Guard  # noqa: E402
+from addons.identify import Identify  # noqa: E402
+from addons.locate import Locate  # noqa: E402
+from addons.read import Read  # noqa: E402
+from addons.record import Record  # noqa: E402
+from addons.sanitise import Sanitise  # noqa: E402
+from addons.services import Services  # noqa: E402
+from addons.settle import Settle  # noqa: E402
+from addons.trace_context import TraceContext  # noqa: E402
 
 
 def steps() -> list[Any]:

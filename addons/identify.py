@@ -81,7 +81,7 @@ class Identify:
             exchange.deny(
                 "credential_missing",
                 "Say who is calling: put the agent's token into the proxy address, "
-                "http://TOKEN:@HOST:PORT. `aegis agents list` shows the agents.",
+                "http://aegis:TOKEN@HOST:PORT. `aegis agents rotate` gives an agent a new one.",
                 rule="identify",
                 status=407,
             )

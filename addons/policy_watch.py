@@ -82,8 +82,7 @@ class PolicyWatch:
             return
         if policy.revision == services.policy.revision:
             return
-        if policy.uses_redaction:
-            await services.redactor.start()
+        await services.redactor.start(policy.all_redactions)
         await self._note("activated", policy.revision, "")
         services.adopt(policy)
         logger.info("Policy '%s' revision %s is in force.", policy.name, policy.revision)

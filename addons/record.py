@@ -99,7 +99,7 @@ class Record:
             "time": home.timestamp(exchange.started_at),
             "mode": decision.mode if decision is not None else services.policy.mode,
             "effect": effect,
-            "enforced": denial is not None or effect in ("allow", "sanitize"),
+            "enforced": denial is not None or effect == "allow" or not exchange.observing,
             "rule": rule,
             "reason": reason,
             "source": source,

@@ -53,9 +53,11 @@ class RedactionPool:
         self._all: set[_Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
+        self._profile: Profile | None = None
 
-    async def start(self) -> None:
-        """Start the workers and wait until the first of them has loaded its models."""
+    async def start(self, profile: Profile) -> None:
+        """Start the workers and wait until the first has loaded what the profile needs."""
+        self._profile = profile
         if self._started:
             return
         self._started = True
@@ -141,6 +143,9 @@ class RedactionPool:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await protocol.read_frame_async(worker.stdout)
+                if self._profile is not None:
+                    # The models load with the first question that needs them.
+                    await worker.ask(protocol.pack_question(["Warm up."], [""], self._profile))
         except (EOFError, ValueError):
             self._all.discard(worker)
             raise RedactionFailed("the search process did not start") from None

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from addons.redaction_pool import RedactionFailed, RedactionPool
-from redaction import Document, Finding, Profile, SpanCache, deidentify, needs_analysis
+from redaction import (
+    Document,
+    Finding,
+    Profile,
+    SpanCache,
+    deidentify,
+    needs_analysis,
+    profile_from,
+)
 
 CACHED_LEAVES = 50_000
 BATCH_CHARACTERS = 64 * 1024
@@ -35,9 +44,10 @@ class Redactor:
         self._pool = RedactionPool(workers, timeout)
         self._cache = SpanCache(CACHED_LEAVES)
 
-    async def start(self) -> None:
-        """Start the workers where they do not run yet."""
-        await self._pool.start()
+    async def start(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Start the workers where redactions want them, warmed up for these."""
+        if rules:
+            await self._pool.start(profile_from(rules))
 
     async def close(self) -> None:
         """End the workers."""
@@ -62,14 +72,13 @@ class Redactor:
                 found[index] = spans
         if unknown:
             questions = _batches(unknown, [len(leaf.text) for leaf in leaves])
-            answers = await asyncio.gather(
-                *(
-                    self._pool.analyze(
-                        [leaves[i].text for i in batch], [leaves[i].hint for i in batch], profile
-                    )
-                    for batch in questions
+            asked = [
+                self._pool.analyze(
+                    [leaves[i].text for i in batch], [leaves[i].hint for i in batch], profile
                 )
-            )
+                for batch in questions
+            ]
+            answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
             for batch, answer in zip(questions, answers, strict=True):
                 for index, spans in zip(batch, answer, strict=True):
                     found[index] = spans

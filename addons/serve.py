@@ -140,7 +140,8 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
 async def _announce(master: FirewallMaster, folder: Path, host: str, sharing: bool) -> None:
     """Say that the firewall listens, once it does: to the supervisor, or in the home folder."""
     proxy = master.addons.get("proxyserver")
-    while not proxy.listen_addrs():
+    services = master.addons.get("aegis")
+    while not (services.ready and proxy.listen_addrs()):
         await asyncio.sleep(0.02)
     if sharing:
         os.write(int(os.environ[WORKER]), b".")

@@ -39,6 +39,7 @@ class Services:
     def __init__(self) -> None:
         self._open = False
         self._problem = ""
+        self.ready = False
         self._watch: PolicyWatch | None = None
 
     def load(self, loader: Loader) -> None:
@@ -57,15 +58,23 @@ class Services:
             return
         if self._problem:
             # mitmproxy configures once more while it rolls back; the first problem is the one.
-            raise exceptions.OptionsError(self._problem)
+            if ctx.master.addons.get("scriptloader") is None:
+                raise exceptions.OptionsError(self._problem)
+            return
         try:
             self._open_all(options.check(ctx.options))
         except (PolicyError, LedgerError, exceptions.OptionsError) as error:
             self._problem = str(error)
         except OSError as error:
             self._problem = f"{error.filename or 'the firewall'}: {error.strerror or error}"
-        if self._problem:
+        if not self._problem:
+            return
+        if ctx.master.addons.get("scriptloader") is None:
             raise exceptions.OptionsError(self._problem)
+        # In mitmdump an exception in a script is shown with its traceback. A plain error stops the
+        # start as well; until then the steps find nothing open and refuse everything.
+        logger.error("%s", self._problem)
+        ctx.master.shutdown()
 
     def _open_all(self, settings: options.Settings) -> None:
         policy = load_policy_set(settings.policy)
@@ -99,6 +108,7 @@ class Services:
             return
         self._watch = PolicyWatch(self)
         self._watch.start()
+        self.ready = True
         logger.info(
             "Aegis decides by policy '%s', revision %s, mode %s.",
             self.policy.name,
@@ -117,8 +127,7 @@ class Services:
                 "mode": self.policy.mode,
             }
         )
-        if self.policy.uses_redaction:
-            await self.redactor.start()
+        await self.redactor.start(self.policy.all_redactions)
 
     async def done(self) -> None:
         """Stop everything; what was accepted for the log is in it afterwards."""

@@ -120,7 +120,7 @@ def split_token(token: str) -> tuple[str, str]:
     if match is None:
         raise TokenError(
             "The proxy credential is not an Aegis token (aegis_<id>_<secret>); "
-            "get one with `aegis agent rotate`.",
+            "get one with `aegis agents rotate`.",
             TokenReason.MALFORMED,
         )
     return match[1], match[2]
@@ -157,7 +157,7 @@ def check_label(label: str) -> str:
 def unknown_agent(id: str, known: Iterable[str]) -> UnknownAgent:
     """Make the error for an id that no agent has, with the nearest ones that exist."""
     near = difflib.get_close_matches(id, list(known), n=3)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "See `aegis agent list`."
+    hint = f"Did you mean {' or '.join(near)}?" if near else "See `aegis agents list`."
     return UnknownAgent(f"There is no agent {id!r}. {hint}")
 
 

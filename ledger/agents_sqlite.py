@@ -53,7 +53,7 @@ AGENTS_FILE = FileKind(
 _REFRESH_SECONDS = 0.25
 _NEVER = float("inf")
 _REVOKE_ALL = "UPDATE tokens SET revoked_at = ? WHERE agent = ? AND revoked_at IS NULL"
-_SAME_FOR_ALL = "The proxy credential is not accepted; get a token with `aegis agent rotate`."
+_SAME_FOR_ALL = "The proxy credential is not accepted; get a token with `aegis agents rotate`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class SqliteAgents:
         except apsw.ConstraintError:
             raise DuplicateAgent(
                 f"Agent {id!r} exists already; choose another id, or give it a new token with "
-                f"`aegis agent rotate {id}`."
+                f"`aegis agents rotate {id}`."
             ) from None
         return Agent(id, tenant, names, None, self._trust_domain)
 
@@ -148,7 +148,7 @@ class SqliteAgents:
     def revoke(self, token_id: str) -> None:
         """Refuse one token from now on; raises UnknownAgent."""
         if not self._read("SELECT 1 FROM tokens WHERE id = ?", (token_id,)):
-            raise UnknownAgent("There is no token of that id. See `aegis agent list`.")
+            raise UnknownAgent("There is no token of that id. See `aegis agents list`.")
         self._write(
             "UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?",
             (int(self._clock()), token_id),
@@ -179,18 +179,18 @@ class SqliteAgents:
         if known.revoked:
             raise TokenError(
                 f"This token of agent {agent.id} was revoked; get a new one with "
-                f"`aegis agent rotate {agent.id}`.",
+                f"`aegis agents rotate {agent.id}`.",
                 TokenReason.REVOKED,
             )
         if self._clock() >= known.expires_at:
             raise TokenError(
                 f"This token of agent {agent.id} has expired; get a new one with "
-                f"`aegis agent rotate {agent.id}`.",
+                f"`aegis agents rotate {agent.id}`.",
                 TokenReason.EXPIRED,
             )
         if agent.disabled_at is not None:
             raise TokenError(
-                f"Agent {agent.id} is disabled; an operator can run `aegis agent enable "
+                f"Agent {agent.id} is disabled; an operator can run `aegis agents enable "
                 f"{agent.id}`.",
                 TokenReason.DISABLED,
             )

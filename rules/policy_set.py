@@ -38,7 +38,6 @@ class PolicySet:
             self.name: str = config["name"]
             self.mode: str = config["mode"]
             self.limits = Limits(**config["limits"])
-            self.uses_redaction = bool(config["redaction"])
             self._groups: Mapping[str, Sequence[str]] = config["groups"]
             self._hosts: Mapping[str, Mapping[str, str]] = config["hosts"]
             self._suffixes: Mapping[str, Mapping[str, str]] = config["suffixes"]
@@ -101,6 +100,11 @@ class PolicySet:
     def destination_options(self, destination: str) -> DestinationOptions:
         """Give what else the policy says of a destination, the defaults for an unknown one."""
         return self._options.get(destination) or DestinationOptions()
+
+    @property
+    def all_redactions(self) -> list[Mapping[str, Any]]:
+        """Every redaction of the policy as plain data."""
+        return list(self._redaction.values())
 
     def redaction_rules(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
         """Give redactions as plain data: id, entities with their operators, threshold."""

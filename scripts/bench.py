@@ -39,7 +39,7 @@ from scripts.bench_lib.systems import (
 from tests.support.firewall import Kind
 from tests.support.process import ProgramError
 
-SYSTEMS = ("mitmdump", "aegis", "aegis-in-mitmdump")
+SYSTEMS = ("mitmdump", "aegis", "aegis/mitmdump")
 REQUESTS_OF_FULL = 20_000
 MIB = 1 << 20
 
@@ -98,10 +98,13 @@ def _measure(
     singles: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with console.status("starting") as status:
         systems: list[System] = []
-        for attempt in range(2 if quick else 3):
+        for attempt in range(1 if quick else 3):
             for system in systems:
                 system.stop()
-            systems = [_make(n, folder / f"{n}-{attempt}", upstream, proxy_core) for n in names]
+            systems = [
+                _make(name, folder / f"{number}-{attempt}", upstream, proxy_core)
+                for number, name in enumerate(names)
+            ]
             for system in systems:
                 stack.callback(system.stop)
                 taken = startup_seconds(system, upstream)
@@ -112,7 +115,7 @@ def _measure(
         warm_up(systems, upstream)
         loads = [
             load
-            for load in workloads(1.2 if quick else 3, 1 if quick else 2)
+            for load in workloads(1 if quick else 3, 1 if quick else 2, 4 if quick else 8)
             if load.name in arguments.loads
         ]
         samples = measure(systems, upstream, loads, arguments.rounds, status.update)
@@ -128,11 +131,9 @@ def _measure(
                 status.update(f"{REQUESTS_OF_FULL} requests: {system.name}")
                 grown = _many(system, upstream)
                 singles[f"RSS after {REQUESTS_OF_FULL:,} requests, MiB"][system.name].append(grown)
-        costs = {
-            system.name: step_costs(system.firewall.records("decision"))
-            for system in systems
-            if isinstance(system, Aegis)
-        }
+        aegis = next((system for system in systems if isinstance(system, Aegis)), None)
+        status.update("steps one at a time")
+        costs = step_costs(aegis, upstream, quick) if aegis else {}
         for system in systems:
             system.stop()
         commits = asyncio.run(commit_costs(folder, 200 if quick else 1000))
@@ -141,10 +142,9 @@ def _measure(
             status.update("redaction")
             redaction = _redaction(quick, proxy_core)
     tables = [report.loads_table(samples, loads, names), report.singles_table(singles, names)]
-    for name, by_destination in list(costs.items())[:1]:
-        tables.append(
-            report.steps_table(by_destination, f"Cost of each step of {name}, us (timing_us)")
-        )
+    if costs:
+        title = "Cost of each step, us, one request at a time (timing_us of the decision records)"
+        tables.append(report.steps_table(costs, title))
     tables.append(
         report.steps_table({"commit": commits}, "A decision made durable in the signed log, us")
     )
@@ -157,8 +157,8 @@ def _measure(
         "systems": names,
         "loads": samples,
         "singles": singles,
-        "steps_us": {name: _medians(by_destination) for name, by_destination in costs.items()},
-        "commit_us": _medians({"commit": commits})["commit"],
+        "steps_us": {destination: _medians(by_step) for destination, by_step in costs.items()},
+        "commit_us": _medians(commits),
         "redaction": redaction,
     }
 
@@ -194,13 +194,10 @@ def _redaction(quick: bool, core: int) -> list[dict[str, Any]]:
     return results
 
 
-def _medians(by_destination: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+def _medians(values: dict[str, list[float]]) -> dict[str, Any]:
     return {
-        destination: {
-            step: {"p50": percentile(values, 50), "p99": percentile(values, 99)}
-            for step, values in by_step.items()
-        }
-        for destination, by_step in by_destination.items()
+        name: {"p50": percentile(each, 50), "p99": percentile(each, 99)}
+        for name, each in values.items()
     }
 
 

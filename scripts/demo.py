@@ -162,6 +162,9 @@ def _evidence(home: Path, teller: Teller) -> None:
     copy = home.parent / "copy"
     shutil.copytree(home, copy)
     changed = _tamper(copy / "ledger.db")
+    if not changed:
+        teller.problem("there is no refused payment in the log")
+        return
     report = _verify(copy)
     for found in report.problems:
         teller.line("TAMPERED", found.message, "bold red")
@@ -170,11 +173,11 @@ def _evidence(home: Path, teller: Teller) -> None:
 
 
 def _tamper(log: Path) -> int:
-    """Change one word of one record; gives its number."""
+    """Change one word of one record; gives its number, 0 when no payment was refused."""
     database = apsw.Connection(str(log))
     try:
         where = "body ->> 'effect' = 'deny' AND body ->> '$.destination.id' = 'payments'"
-        seq = int(database.execute(f"SELECT min(seq) FROM records WHERE {where}").get)
+        seq = int(database.execute(f"SELECT min(seq) FROM records WHERE {where}").get or 0)
         # The log refuses changes by itself; who owns the file can take that away.
         triggers = database.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
         for (name,) in triggers.fetchall():

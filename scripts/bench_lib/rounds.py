@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scripts.bench_lib import chats, machine
 from scripts.bench_lib.load import CONNECTIONS, endless, post, run
-from scripts.bench_lib.systems import CHAT, NAMES, PAY, PAYMENT, System, Upstream
+from scripts.bench_lib.systems import CHAT, NAMES, PAY, PAYMENT, Aegis, System, Upstream
 
 Samples = dict[str, dict[str, dict[str, list[float]]]]
 """Workload, then measure, then system: one value a round."""
@@ -25,10 +25,11 @@ class Workload:
     requests: Callable[[Upstream, int, int], Iterable[bytes]]
     seconds: float
     connection_each: bool = False
+    connections: int = CONNECTIONS
 
 
-def workloads(seconds: float, chats_each: int) -> list[Workload]:
-    """Give the loads, for rounds of so many seconds or chats."""
+def workloads(seconds: float, chats_each: int, talkers: int = CONNECTIONS) -> list[Workload]:
+    """Give the loads, for rounds of so many seconds or chats; names are asked for by `talkers`."""
 
     def payments(upstream: Upstream, _round: int, number: int) -> Iterator[bytes]:
         port = upstream.ports[PAY]
@@ -52,7 +53,14 @@ def workloads(seconds: float, chats_each: int) -> list[Workload]:
         Workload("W1", f"keep-alive TLS, {size}-byte JSON", PAY, payments, seconds),
         Workload("W2", "a new TLS connection each", PAY, payments, seconds, True),
         Workload("W3", "growing chats, patterns redacted", CHAT, talk(CHAT), long),
-        Workload("W3n", "growing chats, names too (NER)", NAMES, talk(NAMES), long),
+        Workload(
+            "W3n",
+            f"the same, names too (NER, {talkers} at once)",
+            NAMES,
+            talk(NAMES),
+            long,
+            connections=talkers,
+        ),
     ]
 
 
@@ -74,8 +82,15 @@ def measure(
     return samples
 
 
-def _once(system: System, upstream: Upstream, load: Workload, number: int) -> dict[str, float]:
-    prepared = [load.requests(upstream, number, n) for n in range(CONNECTIONS)]
+def _once(
+    system: System,
+    upstream: Upstream,
+    load: Workload,
+    number: int,
+    connections: int | None = None,
+) -> dict[str, float]:
+    connections = connections or load.connections
+    prepared = [load.requests(upstream, number, n) for n in range(connections)]
     own, others = machine.cpu_seconds(system.pid)
     result = run(
         system.proxy,
@@ -83,6 +98,7 @@ def _once(system: System, upstream: Upstream, load: Workload, number: int) -> di
         lambda n: prepared[n],
         seconds=load.seconds,
         connection_each=load.connection_each,
+        connections=connections,
     )
     own_after, others_after = machine.cpu_seconds(system.pid)
     count = len(result.latencies)
@@ -97,9 +113,9 @@ def _once(system: System, upstream: Upstream, load: Workload, number: int) -> di
 
 def warm_up(systems: Sequence[System], upstream: Upstream) -> None:
     """Let every system see each kind of load for a moment."""
-    for load in workloads(0.5, 1):
+    for load in workloads(0.3, 1):
         for system in systems:
-            _once(system, upstream, load, -1)
+            _once(system, upstream, load, -1, connections=1)
 
 
 def ratio(values: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:
@@ -116,12 +132,18 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
-def step_costs(records: Iterable[dict[str, object]]) -> dict[str, dict[str, list[float]]]:
-    """Sort `timing_us` of decision records by destination and step."""
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        destination, timings = record.get("destination"), record.get("timing_us")
-        if isinstance(destination, dict) and isinstance(timings, dict):
-            for step, spent in timings.items():
-                found[str(destination.get("id"))][step].append(float(spent))
+StepCosts = dict[str, dict[str, list[float]]]
+"""Destination, then step: microseconds of each decision."""
+
+
+def step_costs(system: Aegis, upstream: Upstream, quick: bool) -> StepCosts:
+    """Send requests one at a time, so that none waits for another, and read `timing_us`."""
+    before = max((int(r["seq"]) for r in system.firewall.records()), default=0)
+    for load in workloads(0.5 if quick else 2, 1 if quick else 4):
+        if not load.connection_each:
+            _once(system, upstream, load, -2, connections=1)
+    found: StepCosts = defaultdict(lambda: defaultdict(list))
+    for record in system.firewall.decisions(before):
+        for step, spent in record["timing_us"].items():
+            found[str(record["destination"]["id"])][step].append(float(spent))
     return found

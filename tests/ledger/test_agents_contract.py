@@ -170,7 +170,7 @@ def test_all_is_kept_over_a_restart(open_store: OpenStore) -> None:
 
 def test_duplicate_is_refused_with_a_way_on(store: AgentStore) -> None:
     store.add("coder")
-    with pytest.raises(DuplicateAgent, match=r"'coder' exists already.*aegis agent rotate coder"):
+    with pytest.raises(DuplicateAgent, match=r"'coder' exists already.*aegis agents rotate coder"):
         store.add("coder", "other")
     assert store.get("coder").tenant == "default"
 
@@ -180,7 +180,7 @@ def test_unknown_agent_is_named_with_the_nearest(store: AgentStore, call: str) -
     store.add("billing-bot")
     with pytest.raises(UnknownAgent, match=r"no agent 'biling-bot'. Did you mean billing-bot?"):
         getattr(store, call)("biling-bot")
-    with pytest.raises(UnknownAgent, match=r"no agent 'zzz'. See `aegis agent list`"):
+    with pytest.raises(UnknownAgent, match=r"no agent 'zzz'. See `aegis agents list`"):
         getattr(store, call)("zzz")
 
 

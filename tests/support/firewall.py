@@ -178,7 +178,7 @@ class Firewall:
         """Give the proxy's address with a token in it: the given one, else the default agent's."""
         if token is None:
             token = (self.home / "default.token").read_text("ascii").strip()
-        return f"http://{token}:@{self.host}:{self.port}"
+        return f"http://aegis:{token}@{self.host}:{self.port}"
 
     @property
     def address(self) -> tuple[str, int]:

@@ -1,0 +1,92 @@
+"""`aegis agents`: who may call."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from control.home import complain, home_of, out, print_json
+from ledger import Agent, SqliteAgents
+
+app = typer.Typer(help="Agents: who may call.", no_args_is_help=True)
+
+AgentId = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's id.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+def store(context: typer.Context) -> SqliteAgents:
+    """Open the agents of the home folder, which is made when it is missing."""
+    home = home_of(context)
+    home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return SqliteAgents(home.agents)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    agent: AgentId,
+    tenant: Annotated[str, typer.Option(help="The tenant it belongs to.")] = "default",
+    group: Annotated[list[str] | None, typer.Option(help="A group it is in; repeatable.")] = None,
+    ttl: Annotated[int | None, typer.Option(help="Seconds its token lives. Default: ever.")] = None,
+) -> None:
+    """Add an agent and print its token, which is shown only now."""
+    with closing(store(context)) as agents:
+        agents.add(agent, tenant, group or ())
+        typer.echo(agents.mint(agent, ttl))
+    complain("this is the agent's token; it is not shown again.")
+
+
+@app.command("list")
+def list_agents(context: typer.Context, as_json: Json = False) -> None:
+    """List the agents."""
+    with closing(store(context)) as agents:
+        found = agents.list()
+    if as_json:
+        print_json([_plain(agent) for agent in found])
+        return
+    table = Table("agent", "tenant", "groups", "state")
+    for agent in found:
+        state = "disabled" if agent.disabled_at else "enabled"
+        table.add_row(agent.id, agent.tenant, ", ".join(agent.groups), state)
+    out().print(table)
+
+
+@app.command()
+def disable(context: typer.Context, agent: AgentId) -> None:
+    """Refuse all calls of an agent from now on."""
+    with closing(store(context)) as agents:
+        agents.disable(agent)
+    out().print(f"{agent} is disabled; open connections end within a second.")
+
+
+@app.command()
+def enable(context: typer.Context, agent: AgentId) -> None:
+    """Let an agent call again."""
+    with closing(store(context)) as agents:
+        agents.enable(agent)
+    out().print(f"{agent} is enabled.")
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    agent: AgentId,
+    ttl: Annotated[int | None, typer.Option(help="Seconds the token lives. Default: ever.")] = None,
+) -> None:
+    """Revoke all tokens of an agent and print a new one."""
+    with closing(store(context)) as agents:
+        typer.echo(agents.rotate(agent, ttl))
+    complain("this is the agent's new token; it is not shown again. The old ones are revoked.")
+
+
+def _plain(agent: Agent) -> dict[str, object]:
+    return {
+        "id": agent.id,
+        "tenant": agent.tenant,
+        "groups": list(agent.groups),
+        "spiffe_id": agent.spiffe_id,
+        "disabled_at": agent.disabled_at,
+    }

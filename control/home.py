@@ -1,0 +1,105 @@
+"""The firewall's home folder as people's commands see it, and how they speak."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+FAILED_CHECK = 1
+BAD_INPUT = 2
+
+
+def default_home() -> Path:
+    """Give the folder of keys, log and agents: `$AEGIS_HOME`, else `~/.aegis`."""
+    return Path(os.environ.get("AEGIS_HOME") or "~/.aegis").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A firewall that listens."""
+
+    host: str
+    port: int
+    pid: int
+
+    def proxy_url(self, token: str) -> str:
+        """Give the proxy address with a token in it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        # As the password: some clients send no credential when the password is empty.
+        return f"http://aegis:{token}@{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where each thing lies."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        """The decision log."""
+        return self.folder / "ledger.db"
+
+    @property
+    def log_key(self) -> Path:
+        """The public key of the log."""
+        return self.folder / "log.pub"
+
+    @property
+    def agents(self) -> Path:
+        """Agents and the hashes of their tokens."""
+        return self.folder / "agents.db"
+
+    @property
+    def ca_bundle(self) -> Path:
+        """What clients trust: the system's roots and the firewall's own."""
+        return self.folder / "ca-bundle.pem"
+
+    @property
+    def ca_certificate(self) -> Path:
+        """The firewall's CA certificate alone."""
+        return self.folder / "ca.pem"
+
+    @property
+    def default_token(self) -> Path:
+        """The token of the default agent."""
+        return self.folder / "default.token"
+
+    def running(self) -> Running | None:
+        """Give the firewall that runs on this home folder, None when there is none."""
+        try:
+            said = json.loads((self.folder / "proxy.json").read_text("utf-8"))
+            found = Running(str(said["host"]), int(said["port"]), int(said["pid"]))
+            os.kill(found.pid, 0)
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104
+            with socket.create_connection((host, found.port), timeout=2):
+                return Running(host, found.port, found.pid)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def home_of(context: typer.Context) -> Home:
+    """Give the home folder that a command was called with."""
+    return Home(context.obj if isinstance(context.obj, Path) else default_home())
+
+
+def out() -> Console:
+    """Give the console for answers."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def complain(message: str) -> None:
+    """Write a message for people on standard error."""
+    typer.echo(f"aegis: {message}", err=True)
+
+
+def print_json(document: Any) -> None:
+    """Write a document for programs."""
+    typer.echo(json.dumps(document, indent=2, default=str))
