@@ -103,8 +103,9 @@ def _runner(event: str, table: list[Entry]) -> Hook:
 
 def _refuse(label: str, event: str, data: Any, error: Exception) -> None:
     """End what a failed hook was about: deny, refuse the dial or cut the connection."""
-    # Only the type: the text of an exception may quote the request.
-    logger.error("The step %s failed in %s (%s).", label, event, type(error).__name__)
+    # Only the type: the text of an exception may quote the request. A warning, because mitmproxy
+    # ends when it sees an error while it starts.
+    logger.warning("The step %s failed in %s (%s).", label, event, type(error).__name__)
     if isinstance(data, http.HTTPFlow):
         exchange = exchange_of(data)
         timed_out = isinstance(error, TimeoutError)

@@ -37,9 +37,7 @@ class Locate:
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Remember the name a client asks for in TLS, to be compared with each request."""
-        sni = data.client_hello.sni
-        if sni is not None:
-            self._names[data.context.client] = sni
+        self._names[data.context.client] = data.client_hello.sni or ""
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Name the destination of a request and compare all names in it."""
@@ -67,8 +65,10 @@ class Locate:
             if (destination.host, destination.port) != (tunnel.host, tunnel.port):
                 _disagree(exchange, "the CONNECT authority", "the request's host")
                 return
-            sni = self._names.get(flow.client_conn)
-            if sni is not None and _canonical(sni) != tunnel.host:
+            sni = self._names.get(flow.client_conn, "")
+            if scheme == "https" and flow.client_conn not in self._names:
+                raise RuntimeError("the TLS handshake was not seen")
+            if sni and _canonical(sni) != tunnel.host:
                 _disagree(exchange, "the CONNECT authority", "the TLS server name (SNI)")
                 return
             if (scheme == "https") != flow.client_conn.tls_established:

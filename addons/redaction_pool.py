@@ -53,7 +53,7 @@ class RedactionPool:
         self._all: set[_Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
-        self._profile: Profile | None = None
+        self._profile: Profile
 
     async def start(self, profile: Profile) -> None:
         """Start the workers and wait until the first has loaded what the profile needs."""
@@ -85,24 +85,32 @@ class RedactionPool:
         question = protocol.pack_question(texts, hints, profile)
         try:
             async with asyncio.timeout(self._timeout):
-                worker = await self._idle.get()
                 try:
-                    answer = await worker.ask(question)
-                except BaseException:
-                    # Late or broken: what it would answer next belongs to this question.
-                    self._discard(worker)
-                    raise
+                    answer = await self._ask(question)
+                except (OSError, EOFError):
+                    # It may have died before it was asked; another one tells.
+                    answer = await self._ask(question)
         except TimeoutError:
             raise RedactionFailed(
                 f"the search did not end within {self._timeout:g} seconds; send less at a time"
             ) from None
         except (OSError, EOFError, ValueError):
             raise RedactionFailed("the search process ended; try again") from None
-        self._idle.put_nowait(worker)
         try:
             return protocol.unpack_answer(answer, texts)
         except ValueError as error:
             raise RedactionFailed(f"the search failed ({error})") from None
+
+    async def _ask(self, question: bytes) -> bytes:
+        worker = await self._idle.get()
+        try:
+            answer = await worker.ask(question)
+        except BaseException:
+            # Late or broken: what it would answer next belongs to this question.
+            self._discard(worker)
+            raise
+        self._idle.put_nowait(worker)
+        return answer
 
     def _discard(self, worker: _Worker) -> None:
         worker.kill()
@@ -131,7 +139,6 @@ class RedactionPool:
             sys.executable,
             "-m",
             "redaction.worker",
-            "--warm",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -142,10 +149,8 @@ class RedactionPool:
         self._all.add(worker)
         try:
             async with asyncio.timeout(START_SECONDS):
-                await protocol.read_frame_async(worker.stdout)
-                if self._profile is not None:
-                    # The models load with the first question that needs them.
-                    await worker.ask(protocol.pack_question(["Warm up."], [""], self._profile))
+                # Models load with the first question that needs them, and only then.
+                await worker.ask(protocol.pack_question(["Warm up."], [""], self._profile))
         except (EOFError, ValueError):
             self._all.discard(worker)
             raise RedactionFailed("the search process did not start") from None

@@ -62,10 +62,15 @@ class Settle:
 
 def _broken(flow: http.HTTPFlow) -> str:
     """Name what broke, without the text of the error, which may quote the exchange."""
-    if flow.server_conn.error and flow.server_conn.timestamp_tcp_setup is None:
-        return "upstream_unreachable"
-    if flow.server_conn.error:
-        return "upstream_tls_or_refused"
-    if flow.client_conn.timestamp_end is not None or not flow.client_conn.connected:
-        return "client_gone"
-    return "broken_off"
+    text = flow.error.msg if flow.error is not None else ""
+    return next((name for name, signs in _BREAKS.items() if text.startswith(signs)), "broken_off")
+
+
+_BREAKS = {
+    "upstream_untrusted": ("Certificate verify failed", "Could not establish TLS", "TLS"),
+    "upstream_unreachable": ("[Errno", "Multiple exceptions", "Connect call failed"),
+    "refused_dial": ("Connection killed",),
+    "client_gone": ("Client disconnected", "Client closed", "stream reset by client"),
+    "upstream_gone": ("Server disconnected", "server closed", "stream reset by server"),
+}
+"""What mitmproxy's own words for an error begin with."""

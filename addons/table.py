@@ -88,4 +88,4 @@ _names: dict[type, tuple[str, ...]] = {}
 
 
 def _log_failure(event: hooks.Hook, error: Exception) -> None:
-    logger.error("mitmproxy failed in %s (%s).", event.name, type(error).__name__)
+    logger.warning("mitmproxy failed in %s (%s).", event.name, type(error).__name__)

@@ -172,6 +172,8 @@ def faulty(
     prefix = ("env", f"PYTHONPATH={folder}:{PROJECT}", f"FAULT={switch}")
     policy = world.policy(larger="pass")
     with world.firewall(folder, policy, kind=request.param, prefix=prefix) as running:
+        # mitmproxy ends when an error is logged before its start is over.
+        mended(lambda: "Aegis decides" in running.output)
         yield Faulty(running, switch)
 
 
@@ -234,9 +236,13 @@ def test_a_fault_in_a_tunnel_refuses_the_tunnel(
 def test_a_fault_in_the_handshake_cuts_it_off(
     faulty: Faulty, world: World, place: str, how: str
 ) -> None:
+    # Without the name that the client asked for in TLS, the names cannot be compared.
     faulty.breaks(place, how)
-    with pytest.raises(httpx.TransportError):
-        pay(faulty.firewall, world)
+    try:
+        status = pay(faulty.firewall, world).status_code
+    except httpx.TransportError:
+        status = 503
+    assert status == 503
     assert world.touched == []
 
 
