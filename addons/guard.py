@@ -120,6 +120,7 @@ def _refuse(label: str, event: str, data: Any, error: Exception) -> None:
             if data.killable:
                 data.kill()
         else:
+            data.request.stream = False
             # Until the record is written nobody else may answer; this stands if nothing follows.
             data.response = render(exchange)
     elif isinstance(data, server_hooks.ServerConnectionHookData):

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from addons import home
-from ledger import LedgerError
+from addons.redactor import Redactor
+from ledger import GroupCommit, LedgerError
 from rules import Bundle, PolicyError, PolicySet, compile_policy, load_policy, read_bundle
-
-if TYPE_CHECKING:
-    from addons.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +35,20 @@ def load_policy_set(path: Path) -> PolicySet:
 class PolicyWatch:
     """Watches the policy file and reloads it; a wrong one leaves the last good one in force."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._path = services.settings.policy
-        self._seen = _stamp(self._path)
+    def __init__(
+        self,
+        path: Path,
+        active: PolicySet,
+        adopt: Callable[[PolicySet], None],
+        log: GroupCommit,
+        redactor: Redactor,
+    ) -> None:
+        self._path = path
+        self._active = active
+        self._adopt = adopt
+        self._log = log
+        self._redactor = redactor
+        self._seen = _stamp(path)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -67,7 +75,6 @@ class PolicyWatch:
                 logger.error("The policy was not reloaded (%s).", type(error).__name__)
 
     async def _reload(self) -> None:
-        services = self._services
         try:
             bundle = await asyncio.to_thread(load_bundle, self._path)
             # The engine belongs to the thread that asks it, which is this one.
@@ -75,21 +82,22 @@ class PolicyWatch:
         except (PolicyError, OSError) as error:
             logger.error(
                 "The changed policy is not used; revision %s stays in force.\n%s",
-                services.policy.revision,
+                self._active.revision,
                 error,
             )
-            await self._note("refused", services.policy.revision, str(error))
+            await self._note("refused", self._active.revision, str(error))
             return
-        if policy.revision == services.policy.revision:
+        if policy.revision == self._active.revision:
             return
-        await services.redactor.start(policy.all_redactions)
+        await self._redactor.start(policy.all_redactions)
         await self._note("activated", policy.revision, "")
-        services.adopt(policy)
+        self._active = policy
+        self._adopt(policy)
         logger.info("Policy '%s' revision %s is in force.", policy.name, policy.revision)
 
     async def _note(self, what: str, revision: str, problem: str) -> None:
         try:
-            await self._services.log.append(
+            await self._log.append(
                 {
                     "kind": "policy",
                     "time": home.timestamp(),

@@ -74,7 +74,6 @@ class Services:
         # In mitmdump an exception in a script is shown with its traceback. A plain error stops the
         # start as well; until then the steps find nothing open and refuse everything.
         logger.error("%s", self._problem)
-        ctx.master.shutdown()
 
     def _open_all(self, settings: options.Settings) -> None:
         policy = load_policy_set(settings.policy)
@@ -106,7 +105,9 @@ class Services:
             logger.error("The firewall does not start: %s", str(error) or type(error).__name__)
             ctx.master.shutdown()
             return
-        self._watch = PolicyWatch(self)
+        self._watch = PolicyWatch(
+            self.settings.policy, self.policy, self.adopt, self.log, self.redactor
+        )
         self._watch.start()
         self.ready = True
         logger.info(

@@ -22,6 +22,9 @@ class TraceContext:
         values = exchange.header(flow.request, b"traceparent")
         if len(values) == 1:
             exchange.trace_parent = values[0].decode("latin-1")
+        if exchange.streamed:
+            # Its head leaves before the next hook.
+            self.request(flow)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Take trace headers off, except for destinations that policy names for them."""

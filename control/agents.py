@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from control.home import complain, home_of, out, print_json
-from ledger import Agent, SqliteAgents
+from control.home import Home, complain, home_of, out, print_json
+from control.lifetime import Lifetime
+from ledger import Agent, SqliteAgents, ensure_default_agent
 
 app = typer.Typer(help="Agents: who may call.", no_args_is_help=True)
 
@@ -17,11 +18,15 @@ AgentId = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's id.")
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
-def store(context: typer.Context) -> SqliteAgents:
-    """Open the agents of the home folder, which is made when it is missing."""
-    home = home_of(context)
+def open_agents(home: Home) -> SqliteAgents:
+    """Open the agents of a home folder, which is made when it is missing."""
     home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return SqliteAgents(home.agents)
+
+
+def store(context: typer.Context) -> SqliteAgents:
+    """Open the agents of the home folder that a command was called with."""
+    return open_agents(home_of(context))
 
 
 @app.command()
@@ -30,7 +35,7 @@ def add(
     agent: AgentId,
     tenant: Annotated[str, typer.Option(help="The tenant it belongs to.")] = "default",
     group: Annotated[list[str] | None, typer.Option(help="A group it is in; repeatable.")] = None,
-    ttl: Annotated[int | None, typer.Option(help="Seconds its token lives. Default: ever.")] = None,
+    ttl: Lifetime = None,
 ) -> None:
     """Add an agent and print its token, which is shown only now."""
     with closing(store(context)) as agents:
@@ -47,7 +52,9 @@ def list_agents(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json([_plain(agent) for agent in found])
         return
-    table = Table("agent", "tenant", "groups", "state")
+    table = Table()
+    for name in ("agent", "tenant", "groups", "state"):
+        table.add_column(name, overflow="fold")
     for agent in found:
         state = "disabled" if agent.disabled_at else "enabled"
         table.add_row(agent.id, agent.tenant, ", ".join(agent.groups), state)
@@ -74,11 +81,15 @@ def enable(context: typer.Context, agent: AgentId) -> None:
 def rotate(
     context: typer.Context,
     agent: AgentId,
-    ttl: Annotated[int | None, typer.Option(help="Seconds the token lives. Default: ever.")] = None,
+    ttl: Lifetime = None,
 ) -> None:
     """Revoke all tokens of an agent and print a new one."""
-    with closing(store(context)) as agents:
+    home = home_of(context)
+    with closing(open_agents(home)) as agents:
         typer.echo(agents.rotate(agent, ttl))
+        if agent == "default" and home.default_token.exists():
+            # The file's token is revoked with the others.
+            ensure_default_agent(agents, home.default_token)
     complain("this is the agent's new token; it is not shown again. The old ones are revoked.")
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from importlib import metadata
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from control import agents, audit, policy, run, status, tokens, up
-from control.home import BAD_INPUT, complain, default_home
+from control import __version__, agents, audit, policy, run, status, tokens, up
+from control.home import BAD_INPUT, HomeFolder, complain, default_home, print_json
 from ledger import LedgerError
 from rules import PolicyError
 
@@ -26,13 +22,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def options(
-    context: typer.Context,
-    home: Annotated[
-        Path | None,
-        typer.Option(help="Folder of keys, log and agents. Default: $AEGIS_HOME or ~/.aegis"),
-    ] = None,
-) -> None:
+def options(context: typer.Context, home: HomeFolder = None) -> None:
     """Take the options that all commands share."""
     context.obj = home.expanduser() if home is not None else default_home()
 
@@ -42,30 +32,24 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
 app.command("up")(up.up)
-app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    run.run
-)
+# What comes after the command's name is the command's own.
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("status")(status.status)
 
 
 @app.command()
-def version() -> None:
+def version(as_json: agents.Json = False) -> None:
     """Say which version this is."""
-    typer.echo(program_version())
-
-
-def program_version() -> str:
-    """Give the version of the program, also where it runs from a checkout."""
-    try:
-        return metadata.version("aegis-firewall")
-    except metadata.PackageNotFoundError:
-        return "0.1.0 (checkout)"
+    if as_json:
+        print_json({"version": __version__})
+    else:
+        typer.echo(__version__)
 
 
 def main() -> int:
     """Run the command; what goes wrong is one line for people, not a traceback."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="aegis", standalone_mode=False)
     except TyperException as error:
         # A wrong option or command, told the way typer tells it; no command at all gives the help.
         error.show()  # type: ignore[attr-defined]
@@ -75,10 +59,6 @@ def main() -> int:
     except (LedgerError, PolicyError) as error:
         complain(str(error))
         return BAD_INPUT
-    except BrokenPipeError:
-        # The reader went away, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         complain(f"{place}{error.strerror or error}")

@@ -2,31 +2,69 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import select
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from control.home import Home, Running
 
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
+LOOPBACK = "127.0.0.1"
+WORKER = "AEGIS_WORKER"
+"""Names the descriptor on which the data plane says that it listens; it then shares its port."""
+
+_ROOT = Path(__file__).resolve().parent.parent
 
 
-def start(home: Home, arguments: Sequence[str], *, quiet: bool = False) -> subprocess.Popen[bytes]:
-    """Start the firewall on a home folder; it writes its own messages."""
-    command = [sys.executable, "-m", "addons", "--home", str(home.folder), *arguments]
+class StartError(Exception):
+    """The firewall did not start; the text is what it said, `code` its exit code."""
+
+    def __init__(self, said: str, code: int) -> None:
+        super().__init__(said or "the firewall did not start; `aegis up` shows more.")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Temporary:
+    """A firewall for one run alone, which nobody else finds."""
+
+    running: Running
+    _process: subprocess.Popen[bytes]
+    _output: BinaryIO
+
+    @property
+    def problem(self) -> str:
+        """Say how it ended by itself, nothing while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return ""
+        return f"the firewall ended during the run (code {code}). {_said(self._output)}".strip()
+
+
+def start(home: Home, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start the firewall of a home folder; it writes its own messages."""
+    # Ctrl-C goes to the command in front, which ends the firewall when it is done itself.
     return subprocess.Popen(
-        command,
+        _command(home, arguments),
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if quiet else None,
-        # Ctrl-C goes to the command in front, which ends the firewall when it is done itself.
+        env=_environment(),
         start_new_session=True,
     )
 
 
 def wait_until_ready(home: Home, process: subprocess.Popen[bytes]) -> Running | None:
-    """Wait until the firewall listens; None when it ended instead."""
+    """Wait until the firewall listens; None when it ended, or does not in two minutes."""
     until = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < until:
         running = home.running()
@@ -34,6 +72,33 @@ def wait_until_ready(home: Home, process: subprocess.Popen[bytes]) -> Running | 
             return running
         time.sleep(0.05)
     return None
+
+
+@contextmanager
+def temporary(home: Home, arguments: Sequence[str]) -> Iterator[Temporary]:
+    """Run a firewall on a port of its own until the end; raises `StartError`, `OSError`.
+
+    It says nothing in `proxy.json`: another command would lose it in the middle.
+    """
+    with socket.socket() as port, tempfile.TemporaryFile() as output:
+        # Held until the end, never listening: nobody else can be given this port meanwhile.
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        port.bind((LOOPBACK, 0))
+        number = port.getsockname()[1]
+        where = ["--host", LOOPBACK, "--port", str(number)]
+        with _alone(home):
+            process, ready = _start_silently(_command(home, [*where, *arguments]), output)
+            try:
+                _wait_until_told(process, ready, output)
+            except BaseException:
+                stop(process)
+                raise
+            finally:
+                os.close(ready)
+        try:
+            yield Temporary(Running(LOOPBACK, number, process.pid), process, output)
+        finally:
+            stop(process)
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:
@@ -44,3 +109,63 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+def _command(home: Home, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "addons", "--home", str(home.folder), *arguments]
+
+
+def _environment() -> dict[str, str]:
+    # A working folder with an `addons` or `rules` of its own, or a PYTHONPATH to one, must not take
+    # our place: it may be the agent's.
+    return {**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONSAFEPATH": "1"}
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Let one start at a time make the CA and the keys of a home folder."""
+    home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(home.folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _start_silently(
+    command: Sequence[str], output: BinaryIO
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the firewall; gives the descriptor on which it says that it listens."""
+    ready, told = os.pipe()
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            # A file, for a pipe that nobody reads would fill and stop the firewall.
+            stdout=output,
+            stderr=output,
+            env=_environment() | {WORKER: str(told)},
+            pass_fds=(told,),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(ready)
+        raise
+    finally:
+        os.close(told)
+    return process, ready
+
+
+def _wait_until_told(process: subprocess.Popen[bytes], ready: int, output: BinaryIO) -> None:
+    if not select.select([ready], [], [], START_SECONDS)[0]:
+        raise StartError(f"the firewall does not listen after {START_SECONDS:g} seconds.", 1)
+    if not os.read(ready, 1):
+        # It closed its end without a word: it is about to end.
+        code = process.wait(STOP_SECONDS)
+        raise StartError(_said(output), code if code > 0 else 1)
+
+
+def _said(output: BinaryIO) -> str:
+    output.seek(0)
+    return output.read().decode(errors="replace").strip().removeprefix("aegis: ")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,13 +24,20 @@ def default_home() -> Path:
     return Path(os.environ.get("AEGIS_HOME") or "~/.aegis").expanduser()
 
 
+HomeFolder = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of keys, log and agents. Default: $AEGIS_HOME or ~/.aegis"),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A firewall that listens."""
+    """A firewall that listens; `policy` is its policy's file, if it says so."""
 
     host: str
     port: int
     pid: int
+    policy: Path | None = None
 
     def proxy_url(self, token: str) -> str:
         """Give the proxy address with a token in it."""
@@ -79,20 +89,43 @@ class Home:
             found = Running(str(said["host"]), int(said["port"]), int(said["pid"]))
             os.kill(found.pid, 0)
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104
+            policy = Path(said["policy"]) if said.get("policy") else None
             with socket.create_connection((host, found.port), timeout=2):
-                return Running(host, found.port, found.pid)
-        except (OSError, ValueError, KeyError, TypeError):
+                return Running(host, found.port, found.pid, policy)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
 
 
-def home_of(context: typer.Context) -> Home:
+def home_of(context: typer.Context, folder: Path | None = None) -> Home:
     """Give the home folder that a command was called with."""
+    if folder is not None:
+        return Home(folder.expanduser())
     return Home(context.obj if isinstance(context.obj, Path) else default_home())
+
+
+class _Answers(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def out() -> Console:
     """Give the console for answers."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Answers(highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def until_reader_leaves() -> Iterator[None]:
+    """End quietly when the reader of standard output went away, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def printable(text: object) -> str:
+    """Give a text without what would steer a terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(text).replace("\n", " "))
 
 
 def complain(message: str) -> None:

@@ -2,133 +2,186 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Self
 
 import typer
 
 from control import data_plane
+from control.agents import open_agents
 from control.environment import agent_environment
-from control.home import Home, Running, complain, home_of
-from ledger import LedgerError, LogReader, SqliteAgents, Summary, split_token
+from control.home import Home, HomeFolder, Running, complain, home_of
+from control.lifetime import parse_lifetime
+from control.options import HostsFile, UpstreamCa, as_arguments
+from ledger import LedgerError, LogReader, Summary, split_token
 
-TOKEN_SECONDS = 12 * 3600
-NOT_FOUND = 127
 NOT_EXECUTABLE = 126
-SETTLE_SECONDS = 0.2
+NOT_FOUND = 127
+BY_SIGNAL = 128
+DEFAULT_AGENT = "default"
 
 
 def run(
     context: typer.Context,
-    agent: Annotated[str, typer.Option(help="The agent the command is.")] = "default",
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND...", help="The command and its arguments.")
+    ],
+    agent: Annotated[str, typer.Option(help="The agent the command is.")] = DEFAULT_AGENT,
     policy: Annotated[
-        Path | None, typer.Option(help="Policy of a firewall for this run alone.")
+        Path | None,
+        typer.Option(help="Policy file; the run then has a firewall of its own, whatever runs."),
     ] = None,
+    ttl: Annotated[
+        int,
+        typer.Option(
+            parser=parse_lifetime, metavar="TIME", help="How long its token is good at most."
+        ),
+    ] = 86_400,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary in JSON.")] = False,
+    upstream_ca: UpstreamCa = None,
+    hosts_file: HostsFile = None,
+    folder: HomeFolder = None,
 ) -> None:
-    """Run a command as an agent: aegis run [OPTIONS] -- COMMAND..."""
-    command = list(context.args)
-    if not command:
-        complain("name the command: aegis run -- COMMAND [ARGUMENTS].")
-        raise typer.Exit(2)
-    home = home_of(context)
-    with _firewall(home, policy) as running, closing(SqliteAgents(home.agents)) as agents:
-        token = agents.mint(agent, TOKEN_SECONDS, "aegis run")
-        token_id = split_token(token)[0]
-        before = LogReader(home.log).head().seq
-        try:
-            code = _run(command, agent_environment(os.environ, home, running, token))
-        finally:
-            agents.revoke(token_id)
-        if not quiet:
-            _tell(_summary(home, before, token_id), as_json)
+    """Run a command as an agent: aegis run [OPTIONS] -- COMMAND...
+
+    Uses the firewall that runs on the home folder, else one for this run alone. The exit code is
+    the command's. Exit 127: there is no such command, 126: it cannot be run.
+    """
+    home = home_of(context, folder)
+    own = as_arguments(
+        {"--policy": policy, "--upstream-ca": upstream_ca, "--hosts-file": hosts_file}
+    )
+    with closing(open_agents(home)) as agents, _Signals() as signals:
+        if agent != DEFAULT_AGENT:
+            agents.get(agent)  # before a firewall is started in vain
+        with _firewall(home, own) as (running, problem):
+            token = agents.mint(agent, ttl, "aegis run")
+            token_id = split_token(token)[0]
+            before = LogReader(home.log).head().seq
+            try:
+                code = _run(command, agent_environment(os.environ, home, running, token), signals)
+            finally:
+                agents.revoke(token_id)
+            if said := problem():
+                complain(said)
+            if not quiet:
+                _tell(home, before, token_id, as_json)
     raise typer.Exit(code)
 
 
 @contextmanager
-def _firewall(home: Home, policy: Path | None) -> Iterator[Running]:
-    """Give the firewall that runs on the home folder, else one for this run alone."""
+def _firewall(home: Home, own: list[str]) -> Iterator[tuple[Running, Callable[[], str]]]:
+    """Give a firewall, and what tells of its end by itself."""
     running = home.running()
-    if running is not None:
-        if policy is not None:
-            complain(
-                f"a firewall runs already, on {running.host}:{running.port}, with its own policy; "
-                "end it, or leave --policy out."
-            )
-            raise typer.Exit(2)
-        yield running
+    if running is not None and not own:
+        yield running, lambda: ""
         return
-    arguments = ["--port", "0", *(["--policy", str(policy)] if policy is not None else [])]
-    process = data_plane.start(home, arguments, quiet=True)
     try:
-        ready = data_plane.wait_until_ready(home, process)
-        if ready is None:
-            process.kill()
-            said = process.communicate()[1].decode(errors="replace").strip()
-            complain(said.removeprefix("aegis: ") or "the firewall did not start.")
-            raise typer.Exit(process.returncode if process.returncode > 0 else 1)
-        yield ready
+        with data_plane.temporary(home, own) as firewall:
+            yield firewall.running, lambda: firewall.problem
+    except data_plane.StartError as error:
+        complain(str(error))
+        raise typer.Exit(error.code) from None
+
+
+class _Signals:
+    """Passes our signals on to the command; before there is one, they end us."""
+
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    # Ctrl-C and Ctrl-\ come from the terminal, which tells all processes in front, so the command
+    # has got them already.
+    _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._starting = False
+        self._waiting: list[int] = []
+
+    def __enter__(self) -> Self:
+        self._former = {number: signal.signal(number, self._take) for number in self._NUMBERS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, former in self._former.items():
+            signal.signal(number, former)
+
+    def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start the command; raises `OSError`."""
+        self._starting = True
+        try:
+            self._child = child = subprocess.Popen(command, env=environment)
+        finally:
+            self._starting = False
+        for number in self._waiting:
+            child.send_signal(number)
+        return child
+
+    def _take(self, number: int, _: FrameType | None) -> None:
+        if self._starting:
+            self._waiting.append(number)
+        elif self._child is None:
+            raise SystemExit(BY_SIGNAL + number)
+        elif not (number in self._FROM_TERMINAL and _in_front()):
+            self._child.send_signal(number)
+
+
+def _in_front() -> bool:
+    """Tell whether we are in the foreground process group of a terminal."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
     finally:
-        data_plane.stop(process)
+        os.close(terminal)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
-    """Run the command with our signals passed on to it; gives its code as a shell would."""
+def _run(command: list[str], environment: Mapping[str, str], signals: _Signals) -> int:
+    """Run the command to its end; gives its code as a shell would."""
     try:
-        child = subprocess.Popen(command, env=environment)
+        code = signals.start(command, environment).wait()
     except FileNotFoundError:
         complain(f"{command[0]}: there is no such command.")
         return NOT_FOUND
     except OSError as error:
         complain(f"{command[0]}: it cannot be run ({error.strerror}).")
         return NOT_EXECUTABLE
-    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    # Ctrl-C reaches the command by itself: it is in the terminal's foreground group, as we are.
-    handlers = {
-        number: signal.signal(
-            number,
-            signal.SIG_IGN
-            if number == signal.SIGINT and os.isatty(0)
-            else lambda got, _: child.send_signal(got),
-        )
-        for number in numbers
-    }
-    try:
-        code = child.wait()
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return code if code >= 0 else 128 - code
+    return code if code >= 0 else BY_SIGNAL - code
 
 
-def _summary(home: Home, before: int, token_id: str) -> Summary:
+def _tell(home: Home, before: int, token_id: str, as_json: bool) -> None:
     try:
-        return LogReader(home.log).summary(after=before, token_id=token_id)
+        summary = LogReader(home.log).summary(after=before, token_id=token_id)
     except LedgerError as error:
         complain(str(error))
-        return Summary()
-
-
-def _tell(summary: Summary, as_json: bool) -> None:
-    taken = sum(summary.redactions.values())
-    if as_json:
-        document = {
-            "calls": summary.calls,
-            "denied": summary.denied,
-            "redactions": dict(summary.redactions),
-        }
-        typer.echo(json.dumps(document), err=True)
         return
-    kinds = ", ".join(f"{count} {entity}" for entity, count in summary.redactions.items())
-    typer.echo(
-        f"aegis: {summary.calls} calls, {summary.denied} denied, {taken} redactions"
-        + (f" ({kinds})" if kinds else ""),
-        err=True,
-    )
+    typer.echo(json.dumps(dataclasses.asdict(summary)) if as_json else _sentence(summary), err=True)
+
+
+def _sentence(summary: Summary) -> str:
+    taken = summary.redactions
+    kinds = ", ".join(f"{count} {entity}" for entity, count in sorted(taken.items()))
+    parts = [
+        _count(summary.calls, "call"),
+        f"{summary.denied} denied",
+        _count(taken.total(), "redaction") + (f" ({kinds})" if kinds else ""),
+    ]
+    if summary.not_enforced:
+        parts.append(f"{summary.not_enforced} observed only, not enforced")
+    return f"aegis: {', '.join(parts)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from control.agents import AgentId, Json, store
 from control.home import complain, out, print_json
+from control.lifetime import Lifetime
 
 app = typer.Typer(help="Tokens: what agents prove themselves with.", no_args_is_help=True)
 
@@ -20,7 +21,7 @@ app = typer.Typer(help="Tokens: what agents prove themselves with.", no_args_is_
 def mint(
     context: typer.Context,
     agent: AgentId,
-    ttl: Annotated[int | None, typer.Option(help="Seconds the token lives. Default: ever.")] = None,
+    ttl: Lifetime = None,
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
 ) -> None:
     """Print a new token of an agent, beside those it has."""
@@ -41,7 +42,10 @@ def list_tokens(
     if as_json:
         print_json([dataclasses.asdict(token) for token in found])
         return
-    table = Table("token", "agent", "label", "created", "expires", "revoked")
+    table = Table()
+    for name in ("token", "agent", "label", "created", "expires", "revoked"):
+        # Ids are there to be copied.
+        table.add_column(name, no_wrap=name == "token", overflow="fold")
     for token in found:
         table.add_row(
             token.id,

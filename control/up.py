@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +11,18 @@ from typing import Annotated
 import typer
 
 from control import data_plane
-from control.home import Home, Running, complain, home_of
+from control.examples import Examples, examples
+from control.home import BAD_INPUT, Home, HomeFolder, Running, complain, home_of
+from control.options import HostsFile, UpstreamCa, as_arguments
+from control.policy import DEFAULT_POLICY
 
 NEXT = """\
 The firewall listens on {address}.
 
   Trust        {bundle}
-  Token        {token}
+  Token        {token}   (agent default)
 
-  Allowed      curl -x {proxy} --cacert {bundle} https://api.github.com/zen
-  Refused      curl -x {proxy} --cacert {bundle} https://example.com/
+{examples}
 
   An agent     aegis run -- COMMAND
   Decisions    aegis audit show --follow
@@ -39,32 +43,30 @@ def up(
     otlp_endpoint: Annotated[
         str, typer.Option(help="Base URL of an OTLP/HTTP collector for spans.")
     ] = "",
-    upstream_ca: Annotated[
-        Path | None, typer.Option(help="PEM file of roots to trust upstream.")
-    ] = None,
-    hosts_file: Annotated[
-        Path | None, typer.Option(help="Names that come before DNS, as in hosts(5).")
-    ] = None,
+    upstream_ca: UpstreamCa = None,
+    hosts_file: HostsFile = None,
+    folder: HomeFolder = None,
 ) -> None:
     """Run the firewall until Ctrl-C."""
-    home = home_of(context)
-    given = {
-        "--policy": policy,
-        "--host": host,
-        "--port": port,
-        "--workers": workers,
-        "--otlp-endpoint": otlp_endpoint,
-        "--upstream-ca": upstream_ca,
-        "--hosts-file": hosts_file,
-    }
-    arguments: list[str] = []
-    for name, value in given.items():
-        if value not in (None, ""):
-            arguments += [name, str(value)]
+    home = home_of(context, folder)
     already = home.running()
     if already is not None:
-        complain(f"a firewall runs on this home folder already, on {already.host}:{already.port}.")
-        raise typer.Exit(2)
+        complain(
+            f"a firewall runs on {home.folder} already, on {already.host}:{already.port} "
+            f"(process {already.pid}). End it first, or give this one its own folder with --home."
+        )
+        raise typer.Exit(BAD_INPUT)
+    arguments = as_arguments(
+        {
+            "--policy": policy,
+            "--host": host,
+            "--port": port,
+            "--workers": workers,
+            "--otlp-endpoint": otlp_endpoint,
+            "--upstream-ca": upstream_ca,
+            "--hosts-file": hosts_file,
+        }
+    )
     process = data_plane.start(home, arguments)
     asked = False
 
@@ -73,20 +75,26 @@ def up(
         asked = True
         process.terminate()
 
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     running = data_plane.wait_until_ready(home, process)
     if running is not None:
-        typer.echo(_next(home, running))
+        typer.echo(_next(home, running, examples(policy or DEFAULT_POLICY)))
+    elif process.poll() is None:
+        complain("the firewall does not listen yet; its own messages say why.")
     code = process.wait()
     raise typer.Exit(0 if asked else code)
 
 
-def _next(home: Home, running: Running) -> str:
-    token = home.default_token.read_text("ascii").strip()
-    return NEXT.format(
-        address=f"{running.host}:{running.port}",
-        bundle=home.ca_bundle,
-        token=token,
-        proxy=running.proxy_url(token),
+def _next(home: Home, running: Running, shown: Examples) -> str:
+    token, bundle = (shlex.quote(os.fspath(p)) for p in (home.default_token, home.ca_bundle))
+    # The token's file, not the token: what is printed here ends up in logs of terminals and pods.
+    proxy = running.proxy_url(f"$(cat {token})")
+    lines = {"Allowed": shown.allowed, shown.refusal: shown.refused}
+    curl = "\n".join(
+        f'  {what:<12} curl -x "{proxy}" --cacert {bundle} {shlex.quote(url)}'
+        for what, url in lines.items()
+        if url
     )
+    address = f"{running.host}:{running.port}"
+    return NEXT.format(address=address, bundle=bundle, token=token, examples=curl)

@@ -187,8 +187,10 @@ class GroupCommit:
                     item = self._queue.get_nowait()
                 except queue.Empty:
                     break
-            while self._late and (last or len(batch) < 2 * self._max_batch):
-                batch.append((self._late.popleft(), None))
+            late: list[_Waiter] = []
+            while self._late and (last or len(late) < self._max_batch):
+                late.append((self._late.popleft(), None))
+            batch = late + batch
             if not batch:
                 continue
             results = self._commit(batch)

@@ -4,6 +4,7 @@ import zlib
 import brotli
 import pytest
 import zstandard
+
 from addons.decode import DecodeError, decode
 
 TEXT = b'{"note": "hello"}' * 50

@@ -1,4 +1,5 @@
 import pytest
+
 from addons.decode import DecodeError
 from addons.read import parse, readings
 

@@ -91,7 +91,9 @@ def test_arguments_that_break_a_constraint_are_refused(
     assert world.payments.untouched
 
 
-@pytest.mark.parametrize("path", ["/v1//payments", "/v1/payments/", "/v1%2Fpayments", "/v1/x/../payments"])
+@pytest.mark.parametrize(
+    "path", ["/v1//payments", "/v1/payments/", "/v1%2Fpayments", "/v1/x/../payments"]
+)
 def test_a_tool_is_known_by_whatever_path_leads_to_it(
     firewall: Firewall, world: World, path: str
 ) -> None:

@@ -285,9 +285,7 @@ def test_a_fault_before_a_large_body_refuses_it(
 
 @pytest.mark.parametrize("place", places("server_connect"))
 @pytest.mark.parametrize("how", ["raise", "hang"])
-def test_a_fault_at_the_dial_refuses_it(
-    faulty: Faulty, world: World, place: str, how: str
-) -> None:
+def test_a_fault_at_the_dial_refuses_it(faulty: Faulty, world: World, place: str, how: str) -> None:
     faulty.breaks(place, how)
     answer = pay(faulty.firewall, world)
     assert answer.status_code in (502, 503)
@@ -482,7 +480,9 @@ def test_a_worker_killed_between_calls_is_replaced(redacting: Firewall, world: W
     assert b"536-90" not in world.ehr.everything()
 
 
-def test_a_worker_killed_during_a_call_refuses_it(redacting: Firewall, world: World) -> None:
+def test_a_worker_killed_during_a_call_is_made_good_by_another(
+    redacting: Firewall, world: World
+) -> None:
     mended(lambda: note(redacting, world).status_code == 201)
     world.forget()
     (worker,) = redactors(redacting)
@@ -494,10 +494,7 @@ def test_a_worker_killed_during_a_call_refuses_it(redacting: Firewall, world: Wo
     os.kill(worker, signal.SIGKILL)
     caller.join(20)
     (answer,) = answers
-    assert answer.status_code == 503
-    assert answer.json()["error"]["code"] == "redaction_failed"
-    assert world.touched == []
-    mended(lambda: note(redacting, world).status_code == 201)
+    assert answer.status_code == 201
     assert worker not in redactors(redacting)
     assert b"536-90" not in world.ehr.everything()
 
@@ -587,9 +584,7 @@ def outcome_of(firewall: Firewall, before: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["closed", "stranger", "misnamed"])
-def test_an_upstream_that_cannot_be_trusted_or_reached(
-    troubled: dict[str, Any], name: str
-) -> None:
+def test_an_upstream_that_cannot_be_trusted_or_reached(troubled: dict[str, Any], name: str) -> None:
     firewall: Firewall = troubled["firewall"]
     before = firewall.records()[-1]["seq"]
     with client(firewall) as http:
@@ -599,7 +594,7 @@ def test_an_upstream_that_cannot_be_trusted_or_reached(
     assert troubled["stranger"].requests == []
     outcome = outcome_of(firewall, before)
     assert outcome["error"] == (
-        "upstream_unreachable" if name == "closed" else "upstream_tls_or_refused"
+        "upstream_unreachable" if name == "closed" else "upstream_untrusted"
     )
     assert PLANTED not in firewall.output + str(firewall.records())
 
@@ -622,5 +617,3 @@ def test_a_name_that_does_not_resolve(troubled: dict[str, Any]) -> None:
     assert answer.status_code == 502
     assert answer.json()["error"]["code"] == "name_unresolved"
     assert firewall.decisions()[-1]["code"] == "name_unresolved"
-
-

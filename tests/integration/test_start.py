@@ -91,9 +91,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, good: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         for workers in ("1", "2"):
-            done = own(
-                "--policy", good, "--home", tmp_path, "--port", port, "--workers", workers
-            )
+            done = own("--policy", good, "--home", tmp_path, "--port", port, "--workers", workers)
             printed = refused(done, str(port))
             assert len(printed.strip().splitlines()) == 1
     assert not (tmp_path / "proxy.json").exists()

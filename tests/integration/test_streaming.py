@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import ssl
 import subprocess
@@ -84,8 +85,7 @@ def test_an_upload_that_says_it_is_too_large(firewall: Firewall, world: World) -
     allowed = f"{world.files.name}:{world.files.port}"
     with tunnel(firewall, allowed, world.files.name) as tls:
         head = f"POST /upload HTTP/1.1\r\nHost: {allowed}\r\nContent-Length: {50 * MB}\r\n\r\n"
-        tls.sendall(head.encode())
-        # Not a byte of the body is needed for the answer.
+        tls.sendall(head.encode() + b"first bytes")
         answer = read(tls)
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"body_too_large" in answer
@@ -110,18 +110,20 @@ def test_an_upload_that_does_not_say_its_size(firewall: Firewall, world: World) 
     with tunnel(firewall, allowed, world.files.name) as tls:
         head = f"POST /upload HTTP/1.1\r\nHost: {allowed}\r\nTransfer-Encoding: chunked\r\n\r\n"
         tls.sendall(head.encode())
+        # The answer comes in the middle of the body, whose rest is thrown away.
+        while not answer:
+            assert sent < 50 * MB
+            tls.sendall(chunk)
+            sent += len(chunk)
+            if select.select([tls], [], [], 0.02)[0]:
+                answer = read(tls)
         try:
-            while sent < 100 * MB:
+            for _ in range(500):
                 tls.sendall(chunk)
-                sent += len(chunk)
         except OSError:
             pass
-        try:
-            answer = read(tls)
-        except OSError:
-            pass
-    assert sent < 50 * MB
-    assert not answer or answer.startswith(b"HTTP/1.1 413 ")
+    assert sent < 4 * MB
+    assert answer.startswith(b"HTTP/1.1 413 ")
     assert world.touched == []
     assert memory(firewall) - before < FLAT
     assert firewall.decisions()[-1]["effect"] == "deny"
@@ -129,16 +131,24 @@ def test_an_upload_that_does_not_say_its_size(firewall: Firewall, world: World) 
 
 
 @pytest.mark.parametrize("sized", [True, False], ids=["sized", "unsized"])
-def test_an_upload_by_http2(
-    firewall: Firewall, world: World, tmp_path: Path, sized: bool
-) -> None:
+def test_an_upload_by_http2(firewall: Firewall, world: World, tmp_path: Path, sized: bool) -> None:
     before = warm(firewall, world)
     body = tmp_path / "body"
     with body.open("wb") as file:
         file.truncate(50 * MB)
     with body.open("rb") as file:
         done = subprocess.run(
-            ["curl", "-sS", "--http2", "-X", "POST", "-o", "-", "-w", " %{http_code} %{size_upload}"]
+            [
+                "curl",
+                "-sS",
+                "--http2",
+                "-X",
+                "POST",
+                "-o",
+                "-",
+                "-w",
+                " %{http_code} %{size_upload}",
+            ]
             + ["-T", str(body) if sized else "-", f"{world.files.url}/upload"],
             env={**os.environ, **firewall.environment()},
             stdin=file,
@@ -170,17 +180,13 @@ def test_a_larger_body_may_pass_where_nothing_must_be_inspected(
     before = warm(passing, world)
     headers = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
     with client(passing) as http:
-        answer = http.post(
-            f"{world.files.url}/upload", content=bytes(50 * MB), headers=headers
-        )
+        answer = http.post(f"{world.files.url}/upload", content=bytes(50 * MB), headers=headers)
     assert answer.json() == {"bytes": 50 * MB}
     assert memory(passing) - before < FLAT
     record = passing.decisions()[-1]
     assert record["effect"] == "allow"
     assert record["request"]["body"] == "uninspected"
-    outcome = next(
-        o for o in passing.wait_for("outcome", 3) if o["decision"] == record["id"]
-    )
+    outcome = next(o for o in passing.wait_for("outcome", 3) if o["decision"] == record["id"])
     assert outcome["request_bytes"] == 50 * MB
     assert b"traceparent" not in world.files.everything()[:2000].lower()
 
@@ -200,7 +206,7 @@ def test_a_larger_body_does_not_pass_where_it_must_be_inspected(
     body = b'{"amount": 1, "memo": "' + b"x" * (2 * MB) + b'"}'
     with client(passing) as http:
         answer = http.post(server.url + path, content=body, headers={"content-type": kind})
-    assert answer.status_code in (403, 413)
+    assert answer.status_code in (400, 403, 413)
     assert world.touched == []
     assert passing.decisions()[-1]["effect"] == "deny"
 
@@ -248,9 +254,7 @@ def test_a_refusal_keeps_the_connection(firewall: Firewall, world: World) -> Non
     assert [request.json()["amount"] for request in world.payments.requests] == [40, 41, 42]
 
 
-def test_what_a_compressed_answer_holds_is_left_as_it_is(
-    firewall: Firewall, world: World
-) -> None:
+def test_what_a_compressed_answer_holds_is_left_as_it_is(firewall: Firewall, world: World) -> None:
     with client(firewall) as http:
         answer = http.get(f"{world.files.url}/gzip")
     assert answer.headers["content-encoding"] == "gzip"
@@ -272,5 +276,3 @@ def test_many_at_once(start: Callable[..., Firewall], world: World) -> None:
     assert len(world.payments.requests) == 100
     assert len(firewall.decisions(effect="allow")) == 100
     assert firewall.verify().ok
-
-

@@ -1,0 +1,37 @@
+"""Cells of a table in text (RFC 4180), each under the name of its column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+TABLE_HINT = "#table"
+"""The hint of a text that is a table."""
+
+_SEPARATORS = ",;\t|"
+_MAX_COLUMNS = 1_000
+
+
+def table_cells(text: str) -> Iterator[tuple[int, int, str]]:
+    """Give start, end and column's name of each cell but the first line's; quotes are outside."""
+    head = text[: text.find("\n")] if "\n" in text else text
+    separator = max(_SEPARATORS, key=head.count)
+    mark = re.escape(separator)
+    cell = re.compile(rf'"((?:[^"]|"")*+)"(?={mark}|[\r\n]|\Z)|([^{mark}\r\n]*+)')
+    names: list[str] = []
+    position = row = column = 0
+    while position < len(text):
+        match = cell.match(text, position)
+        assert match is not None
+        start, end = match.span(1) if match[1] is not None else match.span(2)
+        if row == 0 and column < _MAX_COLUMNS:
+            names.append(text[start:end].strip()[:64])
+        elif row and column < len(names) and start < end:
+            yield start, end, names[column]
+        position = match.end()
+        if text.startswith(separator, position):
+            position, column = position + 1, column + 1
+            continue
+        while position < len(text) and text[position] in "\r\n":
+            position += 1
+        row, column = row + 1, 0

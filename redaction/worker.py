@@ -1,0 +1,92 @@
+"""A worker process (`python -m redaction.worker [--warm[=ENTITY,...]]`), which answers frames.
+
+The frames are those of `redaction.protocol`.
+
+Texts stay in this process: answers carry spans, errors their type alone, and nothing is logged.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import resource
+import signal
+import sys
+import warnings
+from contextlib import suppress
+from typing import BinaryIO
+
+from redaction import protocol
+from redaction.analyzer import Analyzer
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+
+
+def serve(analyzer: Analyzer, source: BinaryIO, sink: BinaryIO) -> int:
+    """Answer frames until the source ends; gives the exit status."""
+    while True:
+        try:
+            frame = protocol.read_frame(source)
+        except ValueError as error:
+            # Where the next frame would start nobody can tell.
+            _send(sink, protocol.pack({"id": None, "error": type(error).__name__}))
+            return 1
+        if frame is None:
+            return 0
+        _send(sink, answer(analyzer, frame))
+
+
+def answer(analyzer: Analyzer, frame: bytes) -> bytes:
+    """Answer a frame; of an error the type alone, for its message may quote a value."""
+    number: int | None = None
+    try:
+        number, texts, hints, entities, threshold = protocol.unpack_question(frame)
+        found = analyzer.analyze(texts, entities, threshold, hints)
+        spans = [[tuple(finding) for finding in each] for each in found]
+        return protocol.pack({"id": number, "findings": spans})
+    except Exception as error:
+        return protocol.pack({"id": number, "error": type(error).__name__})
+
+
+def _send(sink: BinaryIO, frame: bytes) -> None:
+    sink.write(frame)
+    sink.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the worker."""
+    _harden()
+    # What a library may print must not end up between frames.
+    sink = os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+    analyzer = Analyzer()
+    option, _, entities = (arguments[0] if arguments else "").partition("=")
+    if option == "--warm":
+        if entities:
+            analyzer.warm(entities.split(","))
+        else:
+            analyzer.warm()
+        _send(sink, protocol.pack({"id": None, "ready": True}))
+    with suppress(BrokenPipeError):
+        return serve(analyzer, sys.stdin.buffer, sink)
+    return 0
+
+
+def _harden() -> None:
+    # The parent ends this process by closing stdin; Ctrl-C in a terminal reaches both.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Not even for a debugger of the same user.
+        libc.prctl(_PR_SET_DUMPABLE, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
