@@ -6,9 +6,8 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from control.home import Home, complain, home_of, out, print_json
+from control.home import Home, complain, home_of, out, print_json, table
 from control.lifetime import Lifetime
 from ledger import Agent, SqliteAgents, ensure_default_agent
 
@@ -52,13 +51,11 @@ def list_agents(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json([_plain(agent) for agent in found])
         return
-    table = Table()
-    for name in ("agent", "tenant", "groups", "state"):
-        table.add_column(name, overflow="fold")
+    shown = table("agent", "tenant", "groups", "state")
     for agent in found:
         state = "disabled" if agent.disabled_at else "enabled"
-        table.add_row(agent.id, agent.tenant, ", ".join(agent.groups), state)
-    out().print(table)
+        shown.add_row(agent.id, agent.tenant, ", ".join(agent.groups), state)
+    out().print(shown)
 
 
 @app.command()

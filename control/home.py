@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 FAILED_CHECK = 1
 BAD_INPUT = 2
@@ -109,8 +110,17 @@ class _Answers(Console):
 
 
 def out() -> Console:
-    """Give the console for answers."""
-    return _Answers(highlight=False, soft_wrap=True)
+    """Give the console for answers; what is no terminal gets room for whole lines."""
+    width = None if sys.stdout.isatty() else 200
+    return _Answers(highlight=False, soft_wrap=True, width=width)
+
+
+def table(*heads: str) -> Table:
+    """Give an empty table as all commands show them; nothing in it is cut off."""
+    empty = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        empty.add_column(head, overflow="fold")
+    return empty
 
 
 @contextmanager

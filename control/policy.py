@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 import rules
 from control.agents import Json
-from control.home import BAD_INPUT, FAILED_CHECK, complain, home_of, out, print_json
+from control.home import BAD_INPUT, FAILED_CHECK, complain, home_of, out, print_json, table
 from rules import Bundle, PolicyError, PolicySet, compile_policy, load_policy, read_bundle, schema
 
 app = typer.Typer(help="Policies: what is allowed.", no_args_is_help=True)
@@ -168,9 +167,9 @@ def _redactions(config: Any) -> Iterator[tuple[str, ...]]:
 
 
 def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> None:
-    table = Table(*heads, box=None, pad_edge=False, title_justify="left")
+    shown = table(*heads)
     for row in rows:
-        table.add_row(*map(escape, row))
-    if table.row_count:
+        shown.add_row(*map(escape, row))
+    if shown.row_count:
         out().print()
-        out().print(table)
+        out().print(shown)

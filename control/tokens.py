@@ -8,10 +8,9 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from control.agents import AgentId, Json, store
-from control.home import complain, out, print_json
+from control.home import complain, out, print_json, table
 from control.lifetime import Lifetime
 
 app = typer.Typer(help="Tokens: what agents prove themselves with.", no_args_is_help=True)
@@ -42,12 +41,9 @@ def list_tokens(
     if as_json:
         print_json([dataclasses.asdict(token) for token in found])
         return
-    table = Table()
-    for name in ("token", "agent", "label", "created", "expires", "revoked"):
-        # Ids are there to be copied.
-        table.add_column(name, no_wrap=name == "token", overflow="fold")
+    shown = table("token", "agent", "label", "created", "expires", "revoked")
     for token in found:
-        table.add_row(
+        shown.add_row(
             token.id,
             token.agent,
             token.label,
@@ -55,7 +51,7 @@ def list_tokens(
             _time(token.expires_at),
             _time(token.revoked_at),
         )
-    out().print(table)
+    out().print(shown)
 
 
 @app.command()

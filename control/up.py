@@ -90,10 +90,11 @@ def _next(home: Home, running: Running, shown: Examples) -> str:
     token, bundle = (shlex.quote(os.fspath(p)) for p in (home.default_token, home.ca_bundle))
     # The token's file, not the token: what is printed here ends up in logs of terminals and pods.
     proxy = running.proxy_url(f"$(cat {token})")
-    lines = {"Allowed": shown.allowed, shown.refusal: shown.refused}
+    # -i shows the reason of a refused CONNECT: clients keep its body to themselves.
+    lines = (("Allowed", "curl", shown.allowed), (shown.refusal, "curl -i", shown.refused))
     curl = "\n".join(
-        f'  {what:<12} curl -x "{proxy}" --cacert {bundle} {shlex.quote(url)}'
-        for what, url in lines.items()
+        f'  {what:<12} {client} -x "{proxy}" --cacert {bundle} {shlex.quote(url)}'
+        for what, client, url in lines
         if url
     )
     address = f"{running.host}:{running.port}"

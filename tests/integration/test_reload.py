@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.conftest import World
 from tests.integration.test_exchange import client
+from tests.integration.test_workers import plain
 from tests.support.firewall import Firewall
 
 SECONDS = 3.0
@@ -21,7 +22,7 @@ def shared(
     world: World, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Firewall]:
     folder = tmp_path_factory.mktemp("reloading")
-    with world.firewall(folder, kind=request.param) as running:
+    with world.firewall(folder, plain(world), kind=request.param) as running:
         until(lambda: "Aegis decides" in running.output, 20)
         yield running
 
@@ -30,7 +31,7 @@ def shared(
 def reloading(shared: Firewall, world: World) -> Iterator[Firewall]:
     """The firewall with the tests' policy in force, before and after."""
     yield shared
-    shared.policy.write_text(world.policy(), "utf-8")
+    shared.policy.write_text(plain(world), "utf-8")
     until(lambda: pay(shared, world, 5000) == 201 and pay(shared, world, 5001) == 403)
 
 
@@ -48,7 +49,7 @@ def pay(firewall: Firewall, world: World, amount: int) -> int:
 
 
 def limited(world: World, amount: int) -> str:
-    return world.policy().replace("max_amount: 5000", f"max_amount: {amount}")
+    return plain(world).replace("max_amount: 5000", f"max_amount: {amount}")
 
 
 def notes(firewall: Firewall, what: str, after: int = 0) -> list[dict[str, object]]:
@@ -83,9 +84,9 @@ def test_a_broken_policy_is_not_used(
 ) -> None:
     text = broken
     if broken.startswith("max_amount"):
-        text = world.policy().replace("max_amount: 5000", broken)
+        text = plain(world).replace("max_amount: 5000", broken)
     elif broken.startswith("unknown"):
-        text = world.policy() + broken + "\n"
+        text = plain(world) + broken + "\n"
     seq, printed = reloading.records()[-1]["seq"], len(reloading.output)
     revision = reloading.decisions()[-1]["revision"] if reloading.decisions() else None
     reloading.policy.write_text(text, "utf-8")
@@ -124,19 +125,19 @@ def test_a_file_replaced_by_rename(reloading: Firewall, world: World) -> None:
 
 def test_the_same_policy_again_is_no_news(reloading: Firewall, world: World) -> None:
     seq = reloading.records()[-1]["seq"]
-    reloading.policy.write_text(world.policy(), "utf-8")
+    reloading.policy.write_text(plain(world), "utf-8")
     time.sleep(1.5)
     assert notes(reloading, "activated", seq) == []
     assert notes(reloading, "refused", seq) == []
 
 
 def test_a_new_host_opens_and_a_deleted_one_closes(reloading: Firewall, world: World) -> None:
-    without = world.policy().replace("llm, files, plain", "llm, plain")
+    without = plain(world).replace("llm, files, plain", "llm, plain")
     with client(reloading) as http:
         assert http.get(f"{world.files.url}/echo").status_code == 200
         reloading.policy.write_text(without, "utf-8")
         until(lambda: http.get(f"{world.files.url}/echo").status_code == 403)
-        reloading.policy.write_text(world.policy(), "utf-8")
+        reloading.policy.write_text(plain(world), "utf-8")
         until(lambda: http.get(f"{world.files.url}/echo").status_code == 200)
 
 
