@@ -35,7 +35,10 @@ from rules import PolicyError  # noqa: E402
 BAD_INPUT = 2
 RUNNING = "proxy.json"
 WORKER = "AEGIS_WORKER"
-"""Environment of a worker that shares its port: the descriptor to say on that it listens."""
+"""Environment of a worker that shares its port: two descriptors, `READY,ALIVE`.
+
+On the first it says that it listens; the second ends when its supervisor does.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,6 +130,10 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, master.shutdown)
+    if sharing:
+        loop.add_reader(_pipes()[1], master.shutdown)
+    else:
+        (folder / RUNNING).unlink(missing_ok=True)
     announced = asyncio.create_task(_announce(master, folder, arguments.host, sharing))
     try:
         await master.run()
@@ -137,6 +144,11 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
     return 0
 
 
+def _pipes() -> tuple[int, int]:
+    ready, _, alive = os.environ[WORKER].partition(",")
+    return int(ready), int(alive)
+
+
 async def _announce(master: FirewallMaster, folder: Path, host: str, sharing: bool) -> None:
     """Say that the firewall listens, once it does: to the supervisor, or in the home folder."""
     proxy = master.addons.get("proxyserver")
@@ -144,7 +156,7 @@ async def _announce(master: FirewallMaster, folder: Path, host: str, sharing: bo
     while not (services.ready and proxy.listen_addrs()):
         await asyncio.sleep(0.02)
     if sharing:
-        os.write(int(os.environ[WORKER]), b".")
+        os.write(_pipes()[0], b".")
     else:
         _write_running(folder, host, proxy.listen_addrs()[0][1])
 
@@ -196,18 +208,22 @@ def _supervise(arguments: argparse.Namespace) -> int:
         hold.bind((arguments.host, arguments.port))
         port = hold.getsockname()[1]
         ready, told = os.pipe()
+        ended, alive = os.pipe()
         command = [sys.executable, "-m", "addons", *_worker_arguments(arguments, port)]
-        environment = {**os.environ, WORKER: str(told)}
+        environment = {**os.environ, WORKER: f"{told},{ended}"}
+        (folder / RUNNING).unlink(missing_ok=True)
         workers = [
-            subprocess.Popen(command, env=environment, pass_fds=(told,))
+            subprocess.Popen(command, env=environment, pass_fds=(told, ended))
             for _ in range(arguments.workers)
         ]
         os.close(told)
+        os.close(ended)
         try:
             return _watch(workers, ready, lambda: _write_running(folder, arguments.host, port))
         finally:
             (folder / RUNNING).unlink(missing_ok=True)
             os.close(ready)
+            os.close(alive)
 
 
 def _watch(

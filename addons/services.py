@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,9 @@ from ledger import AgentStore, GroupCommit, LedgerError, SqliteAgents, SqliteLog
 from rules import PolicyError, PolicySet
 
 logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 3.0
+"""How long the last spans may take to leave."""
 
 
 class Services:
@@ -145,7 +149,10 @@ class Services:
         await self.log.close()
         self._ledger.close()
         self.agents.close()
-        await asyncio.to_thread(self.spans.close)
+        # A collector that does not answer must not hold the end up.
+        closing = threading.Thread(target=self.spans.close, daemon=True)
+        closing.start()
+        await asyncio.to_thread(closing.join, CLOSE_SECONDS)
 
     def adopt(self, policy: PolicySet) -> None:
         """Take a new policy from the next request on."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,17 +76,9 @@ class LogReader:
         )
         return Receipt(rows[0][0], leaf_hash(rows[0][1]).hex()) if rows else Receipt(0, GENESIS)
 
-    def records(
-        self, after: int = 0, limit: int | None = None, kinds: Sequence[str] = ()
-    ) -> Iterator[dict[str, Any]]:
-        """Give records with seq > after in order, of all kinds or of those named.
-
-        Raises LogUnavailable, LogCorrupt.
-        """
-        where = "seq > ?"
-        if kinds:
-            where += f" AND body ->> 'kind' IN ({', '.join('?' * len(kinds))})"
-        return self._records(where, tuple(kinds), after, limit)
+    def records(self, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """Give records with seq > after in order; raises LogUnavailable, LogCorrupt."""
+        return self._records("seq > ?", (), after, limit)
 
     def follow(
         self, after: int = 0, poll: float = 0.2, stop: threading.Event | None = None

@@ -118,7 +118,7 @@ def test_an_upload_that_does_not_say_its_size(firewall: Firewall, world: World) 
             if select.select([tls], [], [], 0.02)[0]:
                 answer = read(tls)
         try:
-            for _ in range(500):
+            for _ in range(200):
                 tls.sendall(chunk)
         except OSError:
             pass

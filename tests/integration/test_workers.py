@@ -113,7 +113,9 @@ def test_tokens_and_policy_reach_all_workers(start: Callable[..., Firewall], wor
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_when_a_worker_ends_all_end(start: Callable[..., Firewall], number: signal.Signals) -> None:
+def test_when_a_worker_ends_all_end(
+    start: Callable[..., Firewall], world: World, number: signal.Signals
+) -> None:
     firewall = start(workers=2, policy=plain(world))
     everybody = descendants(firewall.pid)
     os.kill(children(firewall.pid)[0], number)
