@@ -10,6 +10,7 @@ from typing import Any
 
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
+from mitmproxy.options import CONF_DIR
 
 from addons import home as home_folder
 from addons import mitm_patches, options
@@ -96,6 +97,9 @@ class Services:
         self.resolver = Resolver(settings.hosts_file)
         self._open = True
         _harden(ctx.options)
+        if ctx.options.confdir == CONF_DIR:
+            # Else mitmdump would sign with a CA that is not in our bundle.
+            ctx.options.update(confdir=str(home.ca))
         mitm_patches.apply(max_body=lambda: self.policy.limits.max_body_bytes)
 
     async def running(self) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,8 @@ START_SECONDS = 120.0
 STOP_SECONDS = 15.0
 LOOPBACK = "127.0.0.1"
 WORKER = "AEGIS_WORKER"
-"""Names the descriptor on which the data plane says that it listens; it then shares its port."""
+"""Names two descriptors, `READY,ALIVE`: on the first the data plane says that it listens, on the
+port it then shares; the second ends when we do, and the data plane with it."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,25 +81,32 @@ def temporary(home: Home, arguments: Sequence[str]) -> Iterator[Temporary]:
 
     It says nothing in `proxy.json`: another command would lose it in the middle.
     """
-    with socket.socket() as port, tempfile.TemporaryFile() as output:
+    with ExitStack() as kept:
         # Held until the end, never listening: nobody else can be given this port meanwhile.
+        port = kept.enter_context(socket.socket())
         port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         port.bind((LOOPBACK, 0))
         number = port.getsockname()[1]
-        where = ["--host", LOOPBACK, "--port", str(number)]
+        # A file, for a pipe that nobody reads would fill and stop the firewall.
+        output = kept.enter_context(tempfile.TemporaryFile())
+        ready, told = _pipe(kept)
+        # Nothing is ever written on this one; its end tells the firewall of ours, however it comes.
+        ended, _alive = _pipe(kept)
         with _alone(home):
-            process, ready = _start_silently(_command(home, [*where, *arguments]), output)
-            try:
-                _wait_until_told(process, ready, output)
-            except BaseException:
-                stop(process)
-                raise
-            finally:
-                os.close(ready)
-        try:
-            yield Temporary(Running(LOOPBACK, number, process.pid), process, output)
-        finally:
-            stop(process)
+            process = subprocess.Popen(
+                _command(home, ["--host", LOOPBACK, "--port", str(number), *arguments]),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=_environment() | {WORKER: f"{told.fileno()},{ended.fileno()}"},
+                pass_fds=(told.fileno(), ended.fileno()),
+                start_new_session=True,
+            )
+            kept.callback(stop, process)
+            told.close()
+            ended.close()
+            _wait_until_told(process, ready, output)
+        yield Temporary(Running(LOOPBACK, number, process.pid), process, output)
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:
@@ -133,34 +141,16 @@ def _alone(home: Home) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _start_silently(
-    command: Sequence[str], output: BinaryIO
-) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the firewall; gives the descriptor on which it says that it listens."""
-    ready, told = os.pipe()
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            # A file, for a pipe that nobody reads would fill and stop the firewall.
-            stdout=output,
-            stderr=output,
-            env=_environment() | {WORKER: str(told)},
-            pass_fds=(told,),
-            start_new_session=True,
-        )
-    except BaseException:
-        os.close(ready)
-        raise
-    finally:
-        os.close(told)
-    return process, ready
+def _pipe(kept: ExitStack) -> tuple[BinaryIO, BinaryIO]:
+    ends = os.pipe()
+    reader, writer = open(ends[0], "rb", buffering=0), open(ends[1], "wb", buffering=0)
+    return kept.enter_context(reader), kept.enter_context(writer)
 
 
-def _wait_until_told(process: subprocess.Popen[bytes], ready: int, output: BinaryIO) -> None:
+def _wait_until_told(process: subprocess.Popen[bytes], ready: BinaryIO, output: BinaryIO) -> None:
     if not select.select([ready], [], [], START_SECONDS)[0]:
         raise StartError(f"the firewall does not listen after {START_SECONDS:g} seconds.", 1)
-    if not os.read(ready, 1):
+    if not ready.read(1):
         # It closed its end without a word: it is about to end.
         code = process.wait(STOP_SECONDS)
         raise StartError(_said(output), code if code > 0 else 1)

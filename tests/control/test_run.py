@@ -28,6 +28,10 @@ def firewalls(home):
     return found
 
 
+def records(home, kind):
+    return [r for r in LogReader(home / "ledger.db").records() if r["kind"] == kind]
+
+
 def wait_for(what, seconds=30):
     end = time.monotonic() + seconds
     while not (found := what()):
@@ -114,7 +118,7 @@ def test_the_codes_of_a_shell(program, behind, command, code):
 def test_an_agent_of_its_own(program, behind, files, home):
     assert program("agents", "add", "planner").code == 0
     assert program("run", "--agent", "planner", *behind, "--", *curl(files)).code == 0
-    (record,) = LogReader(home / "ledger.db").records(kinds=("decision",))
+    (record,) = records(home, "decision")
     assert record["agent"].endswith("/agent/planner")
 
 
@@ -150,6 +154,14 @@ def test_a_signal_while_the_firewall_starts_leaves_nothing_behind(spawn, behind,
     wait_for(lambda: not firewalls(home))
 
 
+def test_the_firewall_does_not_outlive_a_run_that_is_killed(spawn, behind, home):
+    process = spawn("run", *behind, "--", "sh", "-c", "echo $$; exec sleep 60")
+    command = int(process.stdout.readline())
+    process.kill()
+    wait_for(lambda: not firewalls(home))
+    os.kill(command, signal.SIGTERM)
+
+
 def test_two_runs_at_once_do_not_disturb_each_other(spawn, program, behind, files, tmp_path):
     wait = f"echo ready; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; exec curl -sS $0"
     first = spawn("run", *behind, "--", "sh", "-c", wait, f"{files.url}/echo")
@@ -167,7 +179,7 @@ def test_the_firewall_that_runs_is_used(spawn, program, behind, files, home):
     wait_for(lambda: (home / "proxy.json").exists() or up.poll())
     done = program("run", "--", *curl(files))
     assert done.code == 0, done.err
-    assert len(list(LogReader(home / "ledger.db").records(kinds=("start",)))) == 1
+    assert len(records(home, "start")) == 1
     assert program("status").code == 0
 
 

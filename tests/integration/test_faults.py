@@ -222,9 +222,7 @@ def test_every_hook_is_broken_somewhere_here() -> None:
 
 
 @pytest.mark.parametrize("place", places("http_connect"))
-def test_a_fault_in_a_tunnel_refuses_the_tunnel(
-    faulty: Faulty, world: World, place: str
-) -> None:
+def test_a_fault_in_a_tunnel_refuses_the_tunnel(faulty: Faulty, world: World, place: str) -> None:
     faulty.breaks(place)
     with pytest.raises(httpx.ProxyError, match="503"):
         pay(faulty.firewall, world)
@@ -236,9 +234,7 @@ def test_a_fault_in_a_tunnel_refuses_the_tunnel(
 
 
 @pytest.mark.parametrize("place", places("tls_clienthello"))
-def test_a_fault_in_the_handshake_cuts_it_off(
-    faulty: Faulty, world: World, place: str
-) -> None:
+def test_a_fault_in_the_handshake_cuts_it_off(faulty: Faulty, world: World, place: str) -> None:
     # Without the name that the client asked for in TLS, the names cannot be compared.
     faulty.breaks(place)
     try:
@@ -270,9 +266,7 @@ def test_a_fault_on_the_way_out_refuses_the_request(
 
 
 @pytest.mark.parametrize("place", places("requestheaders"))
-def test_a_fault_before_a_large_body_refuses_it(
-    faulty: Faulty, world: World, place: str
-) -> None:
+def test_a_fault_before_a_large_body_refuses_it(faulty: Faulty, world: World, place: str) -> None:
     faulty.breaks(place)
     body = b"x" * 1_500_000
     with client(faulty.firewall) as http:
@@ -294,9 +288,7 @@ def test_a_fault_at_the_dial_refuses_it(faulty: Faulty, world: World, place: str
 
 
 @pytest.mark.parametrize("place", places("responseheaders", "response"))
-def test_a_fault_on_the_way_back_does_not_hang(
-    faulty: Faulty, world: World, place: str
-) -> None:
+def test_a_fault_on_the_way_back_does_not_hang(faulty: Faulty, world: World, place: str) -> None:
     faulty.breaks(place)
     start = time.monotonic()
     with client(faulty.firewall) as http:
@@ -315,9 +307,7 @@ def test_a_fault_on_the_way_back_does_not_hang(
 
 
 @pytest.mark.parametrize("place", places("error"))
-def test_a_fault_after_an_error_does_not_hang(
-    faulty: Faulty, world: World, place: str
-) -> None:
+def test_a_fault_after_an_error_does_not_hang(faulty: Faulty, world: World, place: str) -> None:
     faulty.breaks(place)
     start = time.monotonic()
     with client(faulty.firewall) as http:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -12,12 +13,14 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.integration.conftest import World
 from tests.integration.test_exchange import client
+from tests.integration.test_workers import plain
 from tests.support.firewall import Firewall
-from tests.support.process import PROJECT, ProgramError, beside_python, free_port
+from tests.support.process import PROJECT, Program, ProgramError, beside_python, free_port
 
 BROKEN = """\
 apiVersion: aegis/v1
@@ -37,7 +40,7 @@ rules:
 @pytest.fixture
 def good(world: World, tmp_path: Path) -> Path:
     path = tmp_path / "good.yaml"
-    path.write_text(world.policy(), "utf-8")
+    path.write_text(plain(world), "utf-8")
     return path
 
 
@@ -247,7 +250,7 @@ LAST = "(SELECT max(seq) FROM records)"
 def test_a_tampered_log_is_not_written_on(
     start: Callable[..., Firewall], world: World, statement: str
 ) -> None:
-    firewall = start()
+    firewall = start(policy=plain(world))
     with client(firewall) as http:
         http.get(f"{world.files.url}/echo")
     firewall.stop()
@@ -287,3 +290,30 @@ def test_mitmdump_refuses_what_leads_past_the_firewall(
     pairs = [part for value in sets for part in ("--set", value)]
     done = mitmdump("--listen-port", free_port(), *pairs, *extra)
     refused(done, named)
+
+
+@pytest.mark.parametrize("change", ["removed", "broken"])
+def test_a_script_that_is_gone_or_broken_leaves_the_firewall_in_force(
+    world: World, tmp_path: Path, good: Path, change: str
+) -> None:
+    # mitmdump watches its scripts, loads them anew when they change and drops those that are gone.
+    script = tmp_path / "firewall.py"
+    shutil.copy(PROJECT / "addons" / "firewall.py", script)
+    home, port = tmp_path / "home", free_port()
+    sets = [f"aegis_policy={good}", f"aegis_home={home}", f"confdir={home / 'ca'}"]
+    command = [beside_python("mitmdump"), "-s", str(script), "--listen-port", str(port)]
+    command += [part for value in sets for part in ("--set", value)]
+    with Program(command, tmp_path / "out") as program:
+        program.wait_until(lambda: "Aegis decides" in program.output, "ready")
+        if change == "removed":
+            script.unlink()
+        else:
+            script.write_text("import nosuch\n", "ascii")
+        time.sleep(2)
+        with httpx.Client(proxy=f"http://127.0.0.1:{port}", timeout=10) as http:
+            try:
+                assert http.get(f"{world.plain.local_url}/echo").status_code == 407
+            except httpx.TransportError:
+                assert program.exit_code is not None
+        assert world.touched == []
+        program.stop()

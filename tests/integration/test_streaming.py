@@ -178,7 +178,10 @@ def test_a_larger_body_may_pass_where_nothing_must_be_inspected(
     passing: Firewall, world: World
 ) -> None:
     before = warm(passing, world)
-    headers = {"content-length": str(50 * MB), "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    headers = {
+        "content-length": str(50 * MB),
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    }
     with client(passing) as http:
         answer = http.post(f"{world.files.url}/upload", content=bytes(50 * MB), headers=headers)
     assert answer.json() == {"bytes": 50 * MB}

@@ -224,6 +224,7 @@ class Upstream:
         assert self._listener is not None
         while True:
             accepted, _ = await loop.sock_accept(self._listener)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(len(self.connections) + 1)
             self.connections.append(connection)
             self._spawn(self._serve(accepted, connection))
