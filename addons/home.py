@@ -17,6 +17,8 @@ from mitmproxy.options import CONF_BASENAME, KEY_SIZE
 
 from ledger import AgentStore, Signer, ensure_default_agent, load_or_create_signer
 
+BUNDLE = "ca-bundle.pem"
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -37,7 +39,7 @@ class Home:
     @property
     def ca_bundle(self) -> Path:
         """The system's roots and the CA's certificate in one file."""
-        return self.folder / "ca-bundle.pem"
+        return self.folder / BUNDLE
 
     @property
     def log(self) -> Path:
@@ -120,7 +122,8 @@ def system_roots() -> Path | None:
         "/etc/ssl/cert.pem",
         certifi.where(),
     ):
-        if candidate and Path(candidate).is_file():
+        # Inside `aegis run` the variable names a bundle of our own, which must not grow by itself.
+        if candidate and Path(candidate).is_file() and Path(candidate).name != BUNDLE:
             return Path(candidate)
     return None
 

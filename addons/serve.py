@@ -30,6 +30,7 @@ from addons import mitm_patches  # noqa: E402
 from addons.master import FirewallMaster  # noqa: E402
 from addons.options import DEFAULT_POLICY, default_home  # noqa: E402
 from addons.policy_watch import load_policy_set  # noqa: E402
+from addons.redaction_pool import safe_environment  # noqa: E402
 from rules import PolicyError  # noqa: E402
 
 BAD_INPUT = 2
@@ -134,7 +135,7 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
         loop.add_reader(_pipes()[1], master.shutdown)
     else:
         (folder / RUNNING).unlink(missing_ok=True)
-    announced = asyncio.create_task(_announce(master, folder, arguments.host, sharing))
+    announced = asyncio.create_task(_announce(master, folder, arguments, sharing))
     try:
         await master.run()
     finally:
@@ -149,7 +150,9 @@ def _pipes() -> tuple[int, int]:
     return int(ready), int(alive)
 
 
-async def _announce(master: FirewallMaster, folder: Path, host: str, sharing: bool) -> None:
+async def _announce(
+    master: FirewallMaster, folder: Path, arguments: argparse.Namespace, sharing: bool
+) -> None:
     """Say that the firewall listens, once it does: to the supervisor, or in the home folder."""
     proxy = master.addons.get("proxyserver")
     services = master.addons.get("aegis")
@@ -158,13 +161,19 @@ async def _announce(master: FirewallMaster, folder: Path, host: str, sharing: bo
     if sharing:
         os.write(_pipes()[0], b".")
     else:
-        _write_running(folder, host, proxy.listen_addrs()[0][1])
+        _write_running(folder, arguments, proxy.listen_addrs()[0][1])
 
 
-def _write_running(folder: Path, host: str, port: int) -> None:
+def _write_running(folder: Path, arguments: argparse.Namespace, port: int) -> None:
     """Write the address of the running firewall into its home folder."""
     draft = folder / f".{RUNNING}.{os.getpid()}"
-    draft.write_text(json.dumps({"host": host, "port": port, "pid": os.getpid()}), "utf-8")
+    running = {
+        "host": arguments.host,
+        "port": port,
+        "pid": os.getpid(),
+        "policy": str(Path(arguments.policy).expanduser().absolute()),
+    }
+    draft.write_text(json.dumps(running), "utf-8")
     draft.replace(folder / RUNNING)
 
 
@@ -204,13 +213,14 @@ def _supervise(arguments: argparse.Namespace) -> int:
         return BAD_INPUT
     # Holds the port between the workers' own sockets; it never listens, so it gets no connection.
     with socket.socket(socket.AF_INET6 if ":" in arguments.host else socket.AF_INET) as hold:
-        hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Bound before it may be shared, so that port 0 gives one that nobody shares already.
         hold.bind((arguments.host, arguments.port))
+        hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         port = hold.getsockname()[1]
         ready, told = os.pipe()
         ended, alive = os.pipe()
         command = [sys.executable, "-m", "addons", *_worker_arguments(arguments, port)]
-        environment = {**os.environ, WORKER: f"{told},{ended}"}
+        environment = {**safe_environment(), WORKER: f"{told},{ended}"}
         (folder / RUNNING).unlink(missing_ok=True)
         workers = [
             subprocess.Popen(command, env=environment, pass_fds=(told, ended))
@@ -219,7 +229,7 @@ def _supervise(arguments: argparse.Namespace) -> int:
         os.close(told)
         os.close(ended)
         try:
-            return _watch(workers, ready, lambda: _write_running(folder, arguments.host, port))
+            return _watch(workers, ready, lambda: _write_running(folder, arguments, port))
         finally:
             (folder / RUNNING).unlink(missing_ok=True)
             os.close(ready)

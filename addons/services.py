@@ -139,7 +139,11 @@ class Services:
         await self.redactor.start(self.policy.all_redactions)
 
     async def done(self) -> None:
-        """Stop everything; what was accepted for the log is in it afterwards."""
+        """Stop everything; what was accepted for the log is in it afterwards.
+
+        A coroutine also because mitmdump then refuses to unload the script while it runs, which
+        would leave a proxy without a firewall.
+        """
         if not self._open:
             return
         self._open = False

@@ -115,6 +115,9 @@ def show(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as records come.")] = False,
     agent: Annotated[str | None, typer.Option(help="Only decisions about this agent.")] = None,
     effect: Annotated[Effect | None, typer.Option(help="Only this effect.")] = None,
+    wanted_id: Annotated[
+        str | None, typer.Option("--id", help="Only this decision (x-aegis-decision).")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many of the last records.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -122,7 +125,7 @@ def show(
     reader = LogReader(log or home_of(context).log)
 
     def wanted(record: dict[str, Any]) -> bool:
-        return _wanted(record, agent, effect)
+        return _wanted(record, agent, effect, wanted_id)
 
     with until_reader_leaves():
         head = reader.head().seq
@@ -170,10 +173,14 @@ def _checkpoint_of(export: Path) -> Path:
     return export.with_name(export.name + ".checkpoint")
 
 
-def _wanted(record: dict[str, Any], agent: str | None, effect: str | None) -> bool:
+def _wanted(
+    record: dict[str, Any], agent: str | None, effect: str | None, wanted_id: str | None
+) -> bool:
     if record.get("kind") != "decision":
-        return agent is None and effect is None and record.get("kind") != "outcome"
+        return agent is effect is wanted_id is None and record.get("kind") != "outcome"
     if agent is not None and agent not in (record.get("agent"), _short(record)):
+        return False
+    if wanted_id is not None and record.get("id") != wanted_id:
         return False
     return effect is None or record.get("effect") == effect
 

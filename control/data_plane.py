@@ -84,15 +84,16 @@ def temporary(home: Home, arguments: Sequence[str]) -> Iterator[Temporary]:
     with ExitStack() as kept:
         # Held until the end, never listening: nobody else can be given this port meanwhile.
         port = kept.enter_context(socket.socket())
-        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         port.bind((LOOPBACK, 0))
+        # Not before: a port that may be shared may be one that another firewall shares already.
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         number = port.getsockname()[1]
         # A file, for a pipe that nobody reads would fill and stop the firewall.
         output = kept.enter_context(tempfile.TemporaryFile())
         ready, told = _pipe(kept)
         # Nothing is ever written on this one; its end tells the firewall of ours, however it comes.
         ended, _alive = _pipe(kept)
-        with _alone(home):
+        with alone(home):
             process = subprocess.Popen(
                 _command(home, ["--host", LOOPBACK, "--port", str(number), *arguments]),
                 stdin=subprocess.DEVNULL,
@@ -130,7 +131,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _alone(home: Home) -> Iterator[None]:
+def alone(home: Home) -> Iterator[None]:
     """Let one start at a time make the CA and the keys of a home folder."""
     home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(home.folder, os.O_RDONLY)
@@ -142,9 +143,8 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 def _pipe(kept: ExitStack) -> tuple[BinaryIO, BinaryIO]:
-    ends = os.pipe()
-    reader, writer = open(ends[0], "rb", buffering=0), open(ends[1], "wb", buffering=0)
-    return kept.enter_context(reader), kept.enter_context(writer)
+    reader, writer = os.pipe()
+    return kept.enter_context(open(reader, "rb", 0)), kept.enter_context(open(writer, "wb", 0))
 
 
 def _wait_until_told(process: subprocess.Popen[bytes], ready: BinaryIO, output: BinaryIO) -> None:

@@ -67,7 +67,6 @@ def up(
             "--hosts-file": hosts_file,
         }
     )
-    process = data_plane.start(home, arguments)
     asked = False
 
     def end(*_: object) -> None:
@@ -75,9 +74,11 @@ def up(
         asked = True
         process.terminate()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
-    running = data_plane.wait_until_ready(home, process)
+    with data_plane.alone(home):
+        process = data_plane.start(home, arguments)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, end)
+        running = data_plane.wait_until_ready(home, process)
     if running is not None:
         typer.echo(_next(home, running, examples(policy or DEFAULT_POLICY)))
     elif process.poll() is None:

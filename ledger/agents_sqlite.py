@@ -168,7 +168,8 @@ class SqliteAgents:
     def authenticate(self, token: str) -> Agent:
         """Give the agent behind a token; raises TokenError, StoreUnavailable."""
         token_id, secret = split_token(token)
-        if self._monotonic() >= self._look_again:
+        # A token that is not known may have been minted since.
+        if token_id not in self._tokens or self._monotonic() >= self._look_again:
             self._refresh()
         known = self._tokens.get(token_id, _NOBODY)
         # The comparison is made for unknown ids too: the time taken tells nothing about ids.

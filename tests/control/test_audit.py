@@ -94,6 +94,7 @@ def test_show_filters(aegis, log):
     assert hosts("--effect", "deny") == ["h3.test", "h6.test"]
     assert hosts("--agent", "planner") == ["h8.test"]
     assert hosts("--agent", "spiffe://aegis.local/tenant/default/agent/planner") == ["h8.test"]
+    assert hosts("--id", "d4") == ["h4.test"]
     assert hosts("--limit", "2") == ["h7.test", "h8.test"]
     assert hosts("--effect", "deny", "--limit", "1") == ["h6.test"]
     wrong = aegis("audit", "show", "--effect", "denied")
@@ -126,11 +127,12 @@ def test_nothing_in_a_record_steers_the_terminal(aegis, log):
     assert len(done.out.splitlines()) == 1
 
 
-def test_a_reader_who_leaves_ends_show_quietly(spawn, log):
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_who_leaves_ends_show_quietly(spawn, log, form):
     more = SqliteLog(log, load_or_create_signer(log.parent / "log.key"))
     more.append([decision(n) for n in range(2000)])
     more.close()
-    process = spawn("audit", "show", "--json", "--limit", "5000")
+    process = spawn("audit", "show", *form, "--limit", "5000")
     assert process.stdout.readline()
     process.stdout.close()
     assert process.wait(20) == 0

@@ -46,6 +46,19 @@ def test_file_is_looked_at_four_times_a_second_at_most(
     store.close()
 
 
+def test_a_token_of_another_process_is_known_at_once(
+    tmp_path: Path, monotonic: Callable[[], float]
+) -> None:
+    store = SqliteAgents(tmp_path / "agents.db", monotonic=monotonic)
+    store.add("coder")
+    store.authenticate(store.mint("coder"))
+    other = SqliteAgents(tmp_path / "agents.db")
+    token = other.mint("coder")
+    other.close()
+    assert store.authenticate(token).id == "coder"
+    store.close()
+
+
 def test_check_of_a_known_token_is_quick(tmp_path: Path) -> None:
     """Bounds are twenty times the measured cost: they catch a query, not a slow machine."""
     store = SqliteAgents(tmp_path / "agents.db")
