@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from rules.bundle import Bundle
 from rules.decision import (
     AgentRef,
@@ -22,6 +24,10 @@ from rules.regorus_engine import RegorusEngine
 from rules.tools import ToolIndex
 
 MAX_CACHED = 4096
+MAX_CACHED_ARGUMENTS = 512
+"""Bytes of arguments beyond which a decision is not kept."""
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 class PolicySet:
@@ -118,11 +124,12 @@ class PolicySet:
         call: ToolCall | None,
     ) -> Decision:
         stage, agent, scheme, host, port = common
-        read = self._read.get(call.name) if call is not None else None
-        key = None
-        if read is None:
-            # Without constraints the arguments decide nothing, so the decision is the same.
-            key = (*common, call.name if call else "", call.kind if call else "")
+        read = self._read.get(call.name, _NOTHING) if call is not None else _NOTHING
+        arguments = {
+            name: value for name, value in (call.arguments if call else {}).items() if name in read
+        }
+        key = _key(common, call, arguments)
+        if key is not None:
             cached = self._cache.get(key)
             if cached is not None:
                 return cached
@@ -138,9 +145,7 @@ class PolicySet:
                 "name": call.name,
                 "kind": call.kind,
                 "readable": call.readable,
-                "arguments": {
-                    name: value for name, value in call.arguments.items() if name in (read or ())
-                },
+                "arguments": arguments,
             }
         decision = self._decision(self._engine.evaluate(document))
         if key is not None:
@@ -171,3 +176,24 @@ class PolicySet:
                 break
             found = self._suffixes.get(".".join(labels[index:]), {}).get(endpoint)
         return found or ""
+
+
+def _key(
+    common: tuple[Any, ...], call: ToolCall | None, arguments: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
+    """Name all that a decision depends on, or None where that is too much to keep.
+
+    The policy sees of a call only the arguments that it constrains, and gives the same decision for
+    the same input.
+    """
+    if call is None:
+        return common
+    if not arguments:
+        return (*common, call.name, call.kind, call.readable)
+    try:
+        seen = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, ValueError):
+        return None
+    if len(seen) > MAX_CACHED_ARGUMENTS:
+        return None
+    return (*common, call.name, call.kind, call.readable, seen)

@@ -200,9 +200,12 @@ def test_observe_comes_through_and_changes_no_effect() -> None:
 def test_a_decision_is_kept_only_for_the_same_question() -> None:
     assert ask(GUEST, "api.openai.com") is ask(GUEST, "api.openai.com")
     assert ask(NURSE, "ehr.clinic.internal") != ask(PLANNER, "ehr.clinic.internal")
-    assert pay(amount=40).effect is Effect.ALLOW
+    assert pay(amount=40) is pay(amount=40)
     assert pay(amount=9000).effect is Effect.DENY
+    assert pay(amount="40").effect is Effect.DENY
     assert pay(amount=40).effect is Effect.ALLOW
+    path = "/v1/accounts/DE123456/payments"
+    assert send(PLANNER, path, {"amount": 40, "currency": "USD"}, "opaque").effect is Effect.DENY
 
 
 def test_a_bundle_is_the_policy() -> None:
