@@ -52,10 +52,11 @@ class Guard:
 def _runner(event: str, table: list[Entry]) -> Hook:
     """Make the function that runs the steps of one hook; it waits only when a step does."""
 
-    def run(data: Any) -> Awaitable[None] | None:
-        exchange = exchange_of(data) if isinstance(data, http.HTTPFlow) else None
-        before = time.perf_counter_ns()
-        for index, (label, hook, after_denial) in enumerate(table):
+    def run_from(
+        first: int, data: Any, exchange: Exchange | None, before: int
+    ) -> Awaitable[None] | None:
+        for index in range(first, len(table)):
+            label, hook, after_denial = table[index]
             if exchange is not None and exchange.denial is not None and not after_denial:
                 continue
             try:
@@ -64,41 +65,37 @@ def _runner(event: str, table: list[Entry]) -> Hook:
                 _refuse(label, event, data, error)
                 waiting = None
             if waiting is not None:
-                return finish(data, exchange, index, waiting, before)
-            if exchange is not None:
-                now = time.perf_counter_ns()
-                exchange.timings[label] = exchange.timings.get(label, 0) + now - before
-                before = now
+                return finish(index, waiting, data, exchange, before)
+            before = _count(exchange, label, before)
         return None
 
     async def finish(
-        data: Any, exchange: Exchange | None, index: int, waiting: Awaitable[None], before: int
+        index: int, waiting: Awaitable[None], data: Any, exchange: Exchange | None, before: int
     ) -> None:
-        for position in range(index, len(table)):
-            label, hook, after_denial = table[position]
-            if position > index:
-                if exchange is not None and exchange.denial is not None and not after_denial:
-                    continue
-                try:
-                    started = hook(data)
-                except Exception as error:
-                    _refuse(label, event, data, error)
-                    started = None
-            else:
-                started = waiting
-            if started is not None:
-                try:
-                    async with asyncio.timeout(STEP_SECONDS):
-                        await started
-                except Exception as error:
-                    _refuse(label, event, data, error)
-            if exchange is not None:
-                now = time.perf_counter_ns()
-                exchange.timings[label] = exchange.timings.get(label, 0) + now - before
-                before = now
+        label = table[index][0]
+        try:
+            async with asyncio.timeout(STEP_SECONDS):
+                await waiting
+        except Exception as error:
+            _refuse(label, event, data, error)
+        rest = run_from(index + 1, data, exchange, _count(exchange, label, before))
+        if rest is not None:
+            await rest
+
+    def run(data: Any) -> Awaitable[None] | None:
+        exchange = exchange_of(data) if isinstance(data, http.HTTPFlow) else None
+        return run_from(0, data, exchange, time.perf_counter_ns())
 
     run.__name__ = event
     return run
+
+
+def _count(exchange: Exchange | None, label: str, before: int) -> int:
+    """Add the time since `before` to a step's, and give the time now, both in nanoseconds."""
+    now = time.perf_counter_ns()
+    if exchange is not None:
+        exchange.timings[label] = exchange.timings.get(label, 0) + now - before
+    return now
 
 
 def _refuse(label: str, event: str, data: Any, error: Exception) -> None:

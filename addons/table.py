@@ -46,33 +46,34 @@ class TableAddonManager(addonmanager.AddonManager):
 
     def call(self, event: hooks.Hook) -> Awaitable[None] | None:
         """Call the hooks of an event; gives what is left to be awaited, or None at its end."""
-        args = arguments(event)
+        return self._call_from(0, event, arguments(event))
+
+    def _call_from(self, first: int, event: hooks.Hook, args: list[Any]) -> Awaitable[None] | None:
         table = self.hooks_of(event.name)
-        for index, hook in enumerate(table):
+        for index in range(first, len(table)):
             try:
-                waiting = hook(*args)
+                waiting = table[index](*args)
             except exceptions.OptionsError:
                 raise
             except Exception as error:
                 _log_failure(event, error)
                 continue
             if waiting is not None:
-                return self._rest(event, table, index, waiting)
+                return self._rest(index, waiting, event, args)
         return None
 
     async def _rest(
-        self, event: hooks.Hook, table: tuple[Hook, ...], index: int, waiting: Awaitable[None]
+        self, index: int, waiting: Awaitable[None], event: hooks.Hook, args: list[Any]
     ) -> None:
-        args = arguments(event)
-        for position in range(index, len(table)):
-            try:
-                started = waiting if position == index else table[position](*args)
-                if started is not None:
-                    await started
-            except exceptions.OptionsError:
-                raise
-            except Exception as error:
-                _log_failure(event, error)
+        try:
+            await waiting
+        except exceptions.OptionsError:
+            raise
+        except Exception as error:
+            _log_failure(event, error)
+        rest = self._call_from(index + 1, event, args)
+        if rest is not None:
+            await rest
 
 
 def arguments(event: Any) -> list[Any]:
