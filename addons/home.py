@@ -1,4 +1,4 @@
-"""The firewall's home folder: keys, log, agents, CA and the bundle that clients trust."""
+"""What the firewall makes in its home folder: the CA, the bundle that clients trust, a secret."""
 
 from __future__ import annotations
 
@@ -8,68 +8,13 @@ import os
 import secrets
 import ssl
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import certifi
 from mitmproxy.certs import CertStore
 from mitmproxy.options import CONF_BASENAME, KEY_SIZE
 
-from ledger import AgentStore, Signer, ensure_default_agent, load_or_create_signer
-
-BUNDLE = "ca-bundle.pem"
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where each thing lies in the home folder."""
-
-    folder: Path
-
-    @property
-    def ca(self) -> Path:
-        """Folder of the CA that signs the certificates shown to agents."""
-        return self.folder / "ca"
-
-    @property
-    def ca_certificate(self) -> Path:
-        """The CA's certificate alone."""
-        return self.folder / "ca.pem"
-
-    @property
-    def ca_bundle(self) -> Path:
-        """The system's roots and the CA's certificate in one file."""
-        return self.folder / BUNDLE
-
-    @property
-    def log(self) -> Path:
-        """The decision log."""
-        return self.folder / "ledger.db"
-
-    @property
-    def log_key(self) -> Path:
-        """The key that signs the log."""
-        return self.folder / "log.key"
-
-    @property
-    def agents(self) -> Path:
-        """Agents and the hashes of their tokens."""
-        return self.folder / "agents.db"
-
-    @property
-    def secret(self) -> Path:
-        """The key of hashes that stand for personal values."""
-        return self.folder / "hash.key"
-
-    @property
-    def default_token(self) -> Path:
-        """The token of the default agent."""
-        return self.folder / "default.token"
-
-    @property
-    def running(self) -> Path:
-        """Where the running firewall says its address."""
-        return self.folder / "proxy.json"
+from ledger import CA_BUNDLE, Home
 
 
 def prepare(folder: Path) -> Home:
@@ -89,11 +34,6 @@ def prepare(folder: Path) -> Home:
     return home
 
 
-def signer(home: Home) -> Signer:
-    """Give the log's signing key, made on first use."""
-    return load_or_create_signer(home.log_key)
-
-
 def secret(home: Home) -> bytes:
     """Give the key of hashes that stand for personal values, made on first use (32 bytes)."""
     try:
@@ -104,11 +44,6 @@ def secret(home: Home) -> bytes:
         key = secrets.token_bytes(32)
         file.write(key)
     return key
-
-
-def default_agent(home: Home, agents: AgentStore) -> None:
-    """Make the default agent of a single-user machine and its token file where missing."""
-    ensure_default_agent(agents, home.default_token)
 
 
 def system_roots() -> Path | None:
@@ -123,7 +58,7 @@ def system_roots() -> Path | None:
         certifi.where(),
     ):
         # Inside `aegis run` the variable names a bundle of our own, which must not grow by itself.
-        if candidate and Path(candidate).is_file() and Path(candidate).name != BUNDLE:
+        if candidate and Path(candidate).is_file() and Path(candidate).name != CA_BUNDLE:
             return Path(candidate)
     return None
 

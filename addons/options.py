@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,8 @@ from urllib.parse import urlsplit
 from mitmproxy import exceptions
 from mitmproxy.addonmanager import Loader
 
-DEFAULT_POLICY = Path(__file__).resolve().parent.parent / "rules" / "packs" / "developer.yaml"
-
-
-def default_home() -> str:
-    """Give the folder of keys, log and agents: `$AEGIS_HOME`, else `~/.aegis`."""
-    return os.environ.get("AEGIS_HOME") or "~/.aegis"
-
+from ledger import default_home
+from rules import DEFAULT_POLICY
 
 _PAST_THE_FIREWALL = (
     "ignore_hosts",
@@ -119,7 +113,7 @@ def check(options: Any) -> Settings:
             )
     return Settings(
         policy=policy,
-        home=Path(values["home"] or default_home()).expanduser(),
+        home=Path(values["home"]).expanduser() if values["home"] else default_home(),
         otlp_endpoint=endpoint,
         hosts_file=hosts,
         redaction_workers=values["redaction_workers"],

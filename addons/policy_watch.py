@@ -11,25 +11,13 @@ from pathlib import Path
 from addons import home
 from addons.redactor import Redactor
 from ledger import GroupCommit, LedgerError
-from rules import Bundle, PolicyError, PolicySet, compile_policy, load_policy, read_bundle
+from rules import PolicyError, PolicySet, load_bundle
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 
 Stamp = tuple[int, int, int]
-
-
-def load_bundle(path: Path) -> Bundle:
-    """Compile a policy file, or read one that is compiled already; raises `PolicyError`."""
-    if path.name.endswith((".tar.gz", ".tgz")):
-        return read_bundle(path)
-    return compile_policy(load_policy(path))
-
-
-def load_policy_set(path: Path) -> PolicySet:
-    """Load, compile and warm a policy up; raises `PolicyError`."""
-    return PolicySet(load_bundle(path))
 
 
 class PolicyWatch:

@@ -25,16 +25,14 @@ for _leak in ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE"):
 
 from mitmproxy import exceptions, options  # noqa: E402
 
-from addons import home as home_folder  # noqa: E402
 from addons import mitm_patches  # noqa: E402
+from addons.home import prepare  # noqa: E402
 from addons.master import FirewallMaster  # noqa: E402
-from addons.options import DEFAULT_POLICY, default_home  # noqa: E402
-from addons.policy_watch import load_policy_set  # noqa: E402
 from addons.redaction_pool import safe_environment  # noqa: E402
-from rules import PolicyError  # noqa: E402
+from ledger import Home, default_home  # noqa: E402
+from rules import DEFAULT_POLICY, PolicyError, PolicySet, load_bundle  # noqa: E402
 
 BAD_INPUT = 2
-RUNNING = "proxy.json"
 WORKER = "AEGIS_WORKER"
 """Environment of a worker that shares its port: two descriptors, `READY,ALIVE`.
 
@@ -66,7 +64,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on")
     parser.add_argument("--workers", type=_count, default=1, help="processes that share the port")
-    parser.add_argument("--home", default=default_home(), help="folder of keys, log and agents")
+    parser.add_argument(
+        "--home", default=str(default_home()), help="folder of keys, log and agents"
+    )
     parser.add_argument("--otlp-endpoint", default="", help="base URL of an OTLP/HTTP collector")
     parser.add_argument("--hosts-file", default="", help="names that come before DNS, hosts(5)")
     parser.add_argument("--upstream-ca", default="", help="PEM file of roots to trust upstream")
@@ -94,14 +94,13 @@ def _run(arguments: argparse.Namespace, sharing: bool) -> int:
 
 
 async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
-    folder = Path(arguments.home).expanduser()
+    home = Home(Path(arguments.home).expanduser())
     opts = options.Options()
     wanted: dict[str, Any] = {
         "listen_host": arguments.host,
         "listen_port": arguments.port,
-        "confdir": str(folder / "ca"),
         "aegis_policy": arguments.policy,
-        "aegis_home": str(folder),
+        "aegis_home": str(home.folder),
     }
     if arguments.otlp_endpoint:
         wanted["aegis_otlp_endpoint"] = arguments.otlp_endpoint
@@ -114,7 +113,6 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
         wanted["ssl_verify_upstream_trusted_ca"] = arguments.upstream_ca
     try:
         mitm_patches.speed_up()
-        home_folder.prepare(folder)
         opts.set(*arguments.set, defer=True)
         master = FirewallMaster(opts)
         if opts.deferred:
@@ -125,23 +123,20 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
     except exceptions.OptionsError as error:
         print(f"aegis: {error}", file=sys.stderr)
         return BAD_INPUT
-    except OSError as error:
-        print(f"aegis: {error.filename or folder}: {error.strerror or error}", file=sys.stderr)
-        return BAD_INPUT
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, master.shutdown)
     if sharing:
         loop.add_reader(_pipes()[1], master.shutdown)
     else:
-        (folder / RUNNING).unlink(missing_ok=True)
-    announced = asyncio.create_task(_announce(master, folder, arguments, sharing))
+        home.running.unlink(missing_ok=True)
+    announced = asyncio.create_task(_announce(master, home, arguments, sharing))
     try:
         await master.run()
     finally:
         announced.cancel()
         if not sharing:
-            (folder / RUNNING).unlink(missing_ok=True)
+            home.running.unlink(missing_ok=True)
     return 0
 
 
@@ -151,7 +146,7 @@ def _pipes() -> tuple[int, int]:
 
 
 async def _announce(
-    master: FirewallMaster, folder: Path, arguments: argparse.Namespace, sharing: bool
+    master: FirewallMaster, home: Home, arguments: argparse.Namespace, sharing: bool
 ) -> None:
     """Say that the firewall listens, once it does: to the supervisor, or in the home folder."""
     proxy = master.addons.get("proxyserver")
@@ -161,12 +156,12 @@ async def _announce(
     if sharing:
         os.write(_pipes()[0], b".")
     else:
-        _write_running(folder, arguments, proxy.listen_addrs()[0][1])
+        _write_running(home, arguments, proxy.listen_addrs()[0][1])
 
 
-def _write_running(folder: Path, arguments: argparse.Namespace, port: int) -> None:
+def _write_running(home: Home, arguments: argparse.Namespace, port: int) -> None:
     """Write the address of the running firewall into its home folder."""
-    draft = folder / f".{RUNNING}.{os.getpid()}"
+    draft = home.running.with_name(f".{home.running.name}.{os.getpid()}")
     running = {
         "host": arguments.host,
         "port": port,
@@ -174,7 +169,7 @@ def _write_running(folder: Path, arguments: argparse.Namespace, port: int) -> No
         "policy": str(Path(arguments.policy).expanduser().absolute()),
     }
     draft.write_text(json.dumps(running), "utf-8")
-    draft.replace(folder / RUNNING)
+    draft.replace(home.running)
 
 
 def _port_taken(host: str, port: int) -> str:
@@ -201,15 +196,16 @@ class _SharingLoop(asyncio.SelectorEventLoop):
 
 def _supervise(arguments: argparse.Namespace) -> int:
     """Run several workers on one port; when one ends, all end."""
-    folder = Path(arguments.home).expanduser()
     try:
-        load_policy_set(Path(arguments.policy).expanduser())
-        home_folder.prepare(folder)
+        PolicySet(load_bundle(Path(arguments.policy).expanduser()))
+        home = prepare(Path(arguments.home).expanduser())
     except PolicyError as error:
         print(f"aegis: {error}", file=sys.stderr)
         return BAD_INPUT
     except OSError as error:
-        print(f"aegis: {error.filename or folder}: {error.strerror or error}", file=sys.stderr)
+        print(
+            f"aegis: {error.filename or arguments.home}: {error.strerror or error}", file=sys.stderr
+        )
         return BAD_INPUT
     # Holds the port between the workers' own sockets; it never listens, so it gets no connection.
     with socket.socket(socket.AF_INET6 if ":" in arguments.host else socket.AF_INET) as hold:
@@ -221,7 +217,7 @@ def _supervise(arguments: argparse.Namespace) -> int:
         ended, alive = os.pipe()
         command = [sys.executable, "-m", "addons", *_worker_arguments(arguments, port)]
         environment = {**safe_environment(), WORKER: f"{told},{ended}"}
-        (folder / RUNNING).unlink(missing_ok=True)
+        home.running.unlink(missing_ok=True)
         workers = [
             subprocess.Popen(command, env=environment, pass_fds=(told, ended))
             for _ in range(arguments.workers)
@@ -229,9 +225,9 @@ def _supervise(arguments: argparse.Namespace) -> int:
         os.close(told)
         os.close(ended)
         try:
-            return _watch(workers, ready, lambda: _write_running(folder, arguments, port))
+            return _watch(workers, ready, lambda: _write_running(home, arguments, port))
         finally:
-            (folder / RUNNING).unlink(missing_ok=True)
+            home.running.unlink(missing_ok=True)
             os.close(ready)
             os.close(alive)
 

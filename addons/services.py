@@ -14,12 +14,21 @@ from mitmproxy.options import CONF_DIR
 
 from addons import home as home_folder
 from addons import mitm_patches, options
-from addons.policy_watch import PolicyWatch, load_policy_set
+from addons.policy_watch import PolicyWatch
 from addons.redactor import RedactionFailed, Redactor
 from addons.resolver import Resolver
 from addons.spans import Spans
-from ledger import AgentStore, GroupCommit, LedgerError, SqliteAgents, SqliteLog
-from rules import PolicyError, PolicySet
+from ledger import (
+    AgentStore,
+    GroupCommit,
+    Home,
+    LedgerError,
+    SqliteAgents,
+    SqliteLog,
+    ensure_default_agent,
+    load_or_create_signer,
+)
+from rules import PolicyError, PolicySet, load_bundle
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +42,7 @@ class Services:
     name = "aegis"
 
     settings: options.Settings
-    home: home_folder.Home
+    home: Home
     policy: PolicySet
     log: GroupCommit
     agents: AgentStore
@@ -61,32 +70,29 @@ class Services:
                 )
             options.check(ctx.options)
             return
-        if self._problem:
-            # mitmproxy configures once more while it rolls back; the first problem is the one.
-            if ctx.master.addons.get("scriptloader") is None:
-                raise exceptions.OptionsError(self._problem)
-            return
-        try:
-            self._open_all(options.check(ctx.options))
-        except (PolicyError, LedgerError, exceptions.OptionsError) as error:
-            self._problem = str(error)
-        except OSError as error:
-            self._problem = f"{error.filename or 'the firewall'}: {error.strerror or error}"
+        scripted = ctx.master.addons.get("scriptloader") is not None
+        # mitmproxy configures once more while it rolls back; the first problem is the one.
         if not self._problem:
-            return
-        if ctx.master.addons.get("scriptloader") is None:
+            try:
+                self._open_all(options.check(ctx.options))
+            except (PolicyError, LedgerError, exceptions.OptionsError) as error:
+                self._problem = str(error)
+            except OSError as error:
+                self._problem = f"{error.filename or 'the firewall'}: {error.strerror or error}"
+            if self._problem and scripted:
+                # In mitmdump an exception in a script is shown with its traceback. A plain error
+                # stops the start as well; until then the steps find nothing open and refuse all.
+                logger.error("%s", self._problem)
+        if self._problem and not scripted:
             raise exceptions.OptionsError(self._problem)
-        # In mitmdump an exception in a script is shown with its traceback. A plain error stops the
-        # start as well; until then the steps find nothing open and refuse everything.
-        logger.error("%s", self._problem)
 
     def _open_all(self, settings: options.Settings) -> None:
-        policy = load_policy_set(settings.policy)
+        policy = PolicySet(load_bundle(settings.policy))
         home = home_folder.prepare(settings.home)
         self.settings, self.home, self.policy = settings, home, policy
         self.agents = SqliteAgents(home.agents)
-        home_folder.default_agent(home, self.agents)
-        self._ledger = SqliteLog(home.log, home_folder.signer(home))
+        ensure_default_agent(self.agents, home.default_token)
+        self._ledger = SqliteLog(home.log, load_or_create_signer(home.log_key))
         self.log = GroupCommit(self._ledger)
         self.redactor = Redactor(
             key=home_folder.secret(home),

@@ -45,6 +45,8 @@ class Spans:
 
     def decided(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Make the span of a decision, with no value of the request in it."""
+        if self._provider is None and not exchange.trace_parent:
+            return
         parent = _PROPAGATOR.extract({"traceparent": exchange.trace_parent})
         context = trace.get_current_span(parent).get_span_context()
         if context.is_valid:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from control.home import Home, complain, home_of, out, print_json, table
+from control.home import complain, home_of, out, print_json, table
 from control.lifetime import Lifetime
-from ledger import Agent, SqliteAgents, ensure_default_agent
+from ledger import Agent, Home, SqliteAgents, ensure_default_agent
 
 app = typer.Typer(help="Agents: who may call.", no_args_is_help=True)
 

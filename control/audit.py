@@ -56,7 +56,7 @@ def verify(
     path = log or home.log
     if key is None:
         beside = path.with_name("log.pub")
-        key = beside if beside.exists() else home.log_key
+        key = beside if beside.exists() else home.log_public_key
     report = _verify(path, key, witness)
     if as_json:
         print_json(_plain(report))

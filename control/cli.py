@@ -8,8 +8,8 @@ import typer
 from typer.exceptions import TyperException
 
 from control import __version__, agents, audit, policy, run, status, tokens, up
-from control.home import BAD_INPUT, HomeFolder, complain, default_home, print_json
-from ledger import LedgerError
+from control.home import BAD_INPUT, HomeFolder, complain, print_json
+from ledger import LedgerError, default_home
 from rules import PolicyError
 
 app = typer.Typer(

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from control.home import Home, Running
+from control.home import Running, running_on
+from ledger import Home
 
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
@@ -68,7 +69,7 @@ def wait_until_ready(home: Home, process: subprocess.Popen[bytes]) -> Running | 
     """Wait until the firewall listens; None when it ended, or does not in two minutes."""
     until = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < until:
-        running = home.running()
+        running = running_on(home)
         if running is not None and running.pid == process.pid:
             return running
         time.sleep(0.05)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from control.home import Home, Running
+from control.home import Running
+from ledger import Home
 
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 BUNDLE = (

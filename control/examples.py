@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from control.policy import load_bundle
-from rules import AgentRef, Effect, EvaluationError, HttpRequest, PolicyError, PolicySet
+from rules import (
+    AgentRef,
+    Effect,
+    EvaluationError,
+    HttpRequest,
+    PolicyError,
+    PolicySet,
+    load_bundle,
+)
 
 _AGENT = AgentRef("default", "default", ())
 _ANSWERS_ANYBODY = {"api.github.com": "/zen"}

@@ -1,4 +1,4 @@
-"""The firewall's home folder as people's commands see it, and how they speak."""
+"""The home folder that a command is about, the firewall that runs on it, and how commands speak."""
 
 from __future__ import annotations
 
@@ -16,13 +16,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ledger import Home, default_home
+
 FAILED_CHECK = 1
 BAD_INPUT = 2
-
-
-def default_home() -> Path:
-    """Give the folder of keys, log and agents: `$AEGIS_HOME`, else `~/.aegis`."""
-    return Path(os.environ.get("AEGIS_HOME") or "~/.aegis").expanduser()
 
 
 HomeFolder = Annotated[
@@ -47,54 +44,18 @@ class Running:
         return f"http://aegis:{token}@{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where each thing lies."""
-
-    folder: Path
-
-    @property
-    def log(self) -> Path:
-        """The decision log."""
-        return self.folder / "ledger.db"
-
-    @property
-    def log_key(self) -> Path:
-        """The public key of the log."""
-        return self.folder / "log.pub"
-
-    @property
-    def agents(self) -> Path:
-        """Agents and the hashes of their tokens."""
-        return self.folder / "agents.db"
-
-    @property
-    def ca_bundle(self) -> Path:
-        """What clients trust: the system's roots and the firewall's own."""
-        return self.folder / "ca-bundle.pem"
-
-    @property
-    def ca_certificate(self) -> Path:
-        """The firewall's CA certificate alone."""
-        return self.folder / "ca.pem"
-
-    @property
-    def default_token(self) -> Path:
-        """The token of the default agent."""
-        return self.folder / "default.token"
-
-    def running(self) -> Running | None:
-        """Give the firewall that runs on this home folder, None when there is none."""
-        try:
-            said = json.loads((self.folder / "proxy.json").read_text("utf-8"))
-            found = Running(str(said["host"]), int(said["port"]), int(said["pid"]))
-            os.kill(found.pid, 0)
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104
-            policy = Path(said["policy"]) if said.get("policy") else None
-            with socket.create_connection((host, found.port), timeout=2):
-                return Running(host, found.port, found.pid, policy)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
-            return None
+def running_on(home: Home) -> Running | None:
+    """Give the firewall that runs on this home folder, None when there is none."""
+    try:
+        said = json.loads(home.running.read_text("utf-8"))
+        found = Running(str(said["host"]), int(said["port"]), int(said["pid"]))
+        os.kill(found.pid, 0)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104
+        policy = Path(said["policy"]) if said.get("policy") else None
+        with socket.create_connection((host, found.port), timeout=2):
+            return Running(host, found.port, found.pid, policy)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
 
 
 def home_of(context: typer.Context, folder: Path | None = None) -> Home:

@@ -11,23 +11,22 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-import rules
 from control.agents import Json
-from control.home import BAD_INPUT, FAILED_CHECK, complain, home_of, out, print_json, table
-from rules import Bundle, PolicyError, PolicySet, compile_policy, load_policy, read_bundle, schema
+from control.home import (
+    BAD_INPUT,
+    FAILED_CHECK,
+    complain,
+    home_of,
+    out,
+    print_json,
+    running_on,
+    table,
+)
+from rules import PolicyError, PolicySet, compile_policy, load_bundle, load_policy, schema
 
 app = typer.Typer(help="Policies: what is allowed.", no_args_is_help=True)
 
-DEFAULT_POLICY = Path(rules.__file__).parent / "packs" / "developer.yaml"
-
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, YAML or JSON.")]
-
-
-def load_bundle(path: Path) -> Bundle:
-    """Compile a policy file, or read one that is compiled already; raises `PolicyError`."""
-    if path.name.endswith((".tar.gz", ".tgz")):
-        return read_bundle(path)
-    return compile_policy(load_policy(path))
 
 
 @app.command()
@@ -91,7 +90,7 @@ def show(
 ) -> None:
     """Show what a policy says: its destinations, tools, rules and redactions."""
     if file is None:
-        running = home_of(context).running()
+        running = running_on(home_of(context))
         if running is None or running.policy is None:
             complain("no running firewall says which policy it decides by; name a file.")
             raise typer.Exit(BAD_INPUT)

@@ -18,10 +18,10 @@ import typer
 from control import data_plane
 from control.agents import open_agents
 from control.environment import agent_environment
-from control.home import Home, HomeFolder, Running, complain, home_of
+from control.home import HomeFolder, Running, complain, home_of, running_on
 from control.lifetime import parse_lifetime
 from control.options import HostsFile, UpstreamCa, as_arguments
-from ledger import LedgerError, LogReader, Summary, split_token
+from ledger import Home, LedgerError, LogReader, Summary, split_token
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
@@ -81,7 +81,7 @@ def run(
 @contextmanager
 def _firewall(home: Home, own: list[str]) -> Iterator[tuple[Running, Callable[[], str]]]:
     """Give a firewall, and what tells of its end by itself."""
-    running = home.running()
+    running = running_on(home)
     if running is not None and not own:
         yield running, lambda: ""
         return

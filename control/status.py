@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from control.home import FAILED_CHECK, home_of, out, print_json, printable
+from control.home import FAILED_CHECK, home_of, out, print_json, printable, running_on
 from ledger import LedgerError, LogReader
 
 LOOK_BACK = 2_000
@@ -21,7 +21,7 @@ def status(
 ) -> None:
     """Say whether the firewall runs and by which policy; exit 1 when it does not."""
     home = home_of(context)
-    running = home.running()
+    running = running_on(home)
     records, policy = _log(home.log)
     if as_json:
         where = (

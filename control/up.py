@@ -12,9 +12,10 @@ import typer
 
 from control import data_plane
 from control.examples import Examples, examples
-from control.home import BAD_INPUT, Home, HomeFolder, Running, complain, home_of
+from control.home import BAD_INPUT, HomeFolder, Running, complain, home_of, running_on
 from control.options import HostsFile, UpstreamCa, as_arguments
-from control.policy import DEFAULT_POLICY
+from ledger import Home
+from rules import DEFAULT_POLICY
 
 NEXT = """\
 The firewall listens on {address}.
@@ -49,7 +50,7 @@ def up(
 ) -> None:
     """Run the firewall until Ctrl-C."""
     home = home_of(context, folder)
-    already = home.running()
+    already = running_on(home)
     if already is not None:
         complain(
             f"a firewall runs on {home.folder} already, on {already.host}:{already.port} "

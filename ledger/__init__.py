@@ -24,6 +24,7 @@ from ledger.errors import (
 )
 from ledger.export import RecordProof, export_jsonl, prove_record
 from ledger.group_commit import GroupCommit
+from ledger.home import CA_BUNDLE, Home, default_home
 from ledger.log import GENESIS, DecisionLog, Entry, Receipt
 from ledger.log_reader import LogReader, Summary, checkpoint_path
 from ledger.log_sqlite import SqliteLog
@@ -31,6 +32,7 @@ from ledger.signer import Signer, Verifier, load_or_create_signer, parse_verifie
 from ledger.verify import LogProblem, VerifyReport, verify_jsonl, verify_log
 
 __all__ = [
+    "CA_BUNDLE",
     "GENESIS",
     "Agent",
     "AgentError",
@@ -40,6 +42,7 @@ __all__ = [
     "DuplicateAgent",
     "Entry",
     "GroupCommit",
+    "Home",
     "KeyFileError",
     "LedgerError",
     "LogCorrupt",
@@ -61,6 +64,7 @@ __all__ = [
     "Verifier",
     "VerifyReport",
     "checkpoint_path",
+    "default_home",
     "ensure_default_agent",
     "export_jsonl",
     "load_or_create_signer",

@@ -2,7 +2,7 @@
 
 from rules.addresses import judge_address, looks_like_address, parse_address
 from rules.bundle import Bundle, read_bundle
-from rules.compiler import compile_policy
+from rules.compiler import DEFAULT_POLICY, compile_policy, load_bundle
 from rules.decision import (
     AgentRef,
     Decision,
@@ -21,6 +21,7 @@ from rules.regorus_engine import RegorusEngine
 from rules.schema import schema
 
 __all__ = [
+    "DEFAULT_POLICY",
     "AgentRef",
     "Bundle",
     "Decision",
@@ -41,6 +42,7 @@ __all__ = [
     "canonical_host",
     "compile_policy",
     "judge_address",
+    "load_bundle",
     "load_policy",
     "looks_like_address",
     "parse_address",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rules.errors import PolicyError, Problem
+from rules.errors import refused
 
 ROOTS = ["aegis", "aegis_cfg"]
 MAX_BUNDLE = 64 * 1024 * 1024
@@ -53,17 +53,10 @@ class Bundle:
         try:
             return cls._read(content)
         except (OSError, EOFError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
-            raise PolicyError(
-                [
-                    Problem(
-                        name,
-                        1,
-                        1,
-                        "",
-                        f"this is no policy bundle ({type(error).__name__})",
-                        "Make one with `aegis policy compile`.",
-                    )
-                ]
+            raise refused(
+                name,
+                f"this is no policy bundle ({type(error).__name__})",
+                "Make one with `aegis policy compile`.",
             ) from None
 
     @classmethod
@@ -107,12 +100,8 @@ def read_bundle(path: Path) -> Bundle:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise PolicyError(
-            [
-                Problem(
-                    str(path), 1, 1, "", f"it cannot be read ({error.strerror})", "Check the path."
-                )
-            ]
+        raise refused(
+            str(path), f"it cannot be read ({error.strerror})", "Check the path."
         ) from None
     return Bundle.from_bytes(content, path.name)
 

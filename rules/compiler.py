@@ -6,10 +6,13 @@ import re
 from pathlib import Path as FilePath
 from typing import Any
 
-from rules.bundle import Bundle, make_bundle
+from rules.bundle import Bundle, make_bundle, read_bundle
 from rules.hosts import canonical_host
 from rules.patterns import portable_pattern
-from rules.policy import Policy, ports_of
+from rules.policy import Policy, load_policy, ports_of
+
+DEFAULT_POLICY = FilePath(__file__).parent / "packs" / "developer.yaml"
+"""The policy of a developer's own machine."""
 
 MODULE_FILE = FilePath(__file__).parent / "rego" / "aegis.rego"
 
@@ -29,6 +32,13 @@ def compile_policy(policy: Policy) -> Bundle:
         {"aegis/aegis.rego": MODULE_FILE.read_bytes()},
         {"aegis_cfg": _Compiler(policy).data()},
     )
+
+
+def load_bundle(path: FilePath) -> Bundle:
+    """Compile a policy file, or read one that is compiled already; raises `PolicyError`."""
+    if path.name.endswith((".tar.gz", ".tgz")):
+        return read_bundle(path)
+    return compile_policy(load_policy(path))
 
 
 class _Compiler:

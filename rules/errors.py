@@ -40,6 +40,11 @@ class PolicyError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def refused(file: str, message: str, mend: str, *, line: int = 1, column: int = 1) -> PolicyError:
+    """Make the error for a file with one mistake that stands at no key."""
+    return PolicyError([Problem(file, line, column, "", message, mend)])
+
+
 class EvaluationError(Exception):
     """The engine gave no decision; the caller denies."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from rules.errors import PolicyError, Problem
+from rules.errors import PolicyError, Problem, refused
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
@@ -54,14 +54,14 @@ def dotted(path: Path) -> str:
 def read(content: bytes, name: str) -> Marked:
     """Read one document; raises `PolicyError` for what is not one, with its place."""
     if len(content) > MAX_BYTES:
-        raise _refused(name, 1, 1, f"the file is larger than {MAX_BYTES} bytes", "Split it.")
+        raise refused(name, f"the file is larger than {MAX_BYTES} bytes", "Split it.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _refused(name, line, 1, "the file is not UTF-8", "Save it as UTF-8.") from None
+        raise refused(name, "the file is not UTF-8", "Save it as UTF-8.", line=line) from None
     if not text.strip():
-        raise _refused(name, 1, 1, "the file is empty", "Begin with `apiVersion: aegis/v1`.")
+        raise refused(name, "the file is empty", "Begin with `apiVersion: aegis/v1`.")
     try:
         loader = yaml.CSafeLoader(text)
         try:
@@ -72,13 +72,17 @@ def read(content: bytes, name: str) -> Marked:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = re.sub(r"\s+", " ", error.problem or "not valid YAML")
-        raise _refused(
-            name, line, column, f"not valid YAML: {problem}", "Check indentation and quotes here."
+        raise refused(
+            name,
+            f"not valid YAML: {problem}",
+            "Check indentation and quotes here.",
+            line=line,
+            column=column,
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise _refused(name, 1, 1, "not valid YAML", "Check it with a YAML editor.") from None
+        raise refused(name, "not valid YAML", "Check it with a YAML editor.") from None
     if root is None:
-        raise _refused(name, 1, 1, "the file is empty", "Begin with `apiVersion: aegis/v1`.")
+        raise refused(name, "the file is empty", "Begin with `apiVersion: aegis/v1`.")
     reader = _Reader(name)
     marked = Marked(name, None, reader.keys, reader.values)
     marked.data = reader.build(root, (), 0)
@@ -161,7 +165,3 @@ class _Reader:
 
 _TEXTS = ("str", "timestamp", "value", "int", "float")
 _CONSTRUCTOR = yaml.SafeLoader("")
-
-
-def _refused(name: str, line: int, column: int, message: str, mend: str) -> PolicyError:
-    return PolicyError([Problem(name, line, column, "", message, mend)])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from rules.errors import HostError, PolicyError, Problem
+from rules.errors import HostError, PolicyError, Problem, refused
 from rules.hosts import canonical_host
 from rules.marked_yaml import MAX_BYTES, Marked, Path, read
 from rules.patterns import PatternError, portable_pattern
@@ -42,13 +42,13 @@ def load_policy(path: FilePath) -> Policy:
     name = path.name
     try:
         if path.is_dir():
-            raise _unreadable(name, "this is a folder", "Give a file.")
+            raise refused(name, "this is a folder", "Give a file.")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _unreadable(str(path), "there is no such file", "Check the path.") from None
+        raise refused(str(path), "there is no such file", "Check the path.") from None
     except OSError as error:
-        raise _unreadable(
+        raise refused(
             str(path), f"the file cannot be read ({error.strerror})", "Check its rights."
         ) from None
     return parse_policy(content, name)
@@ -67,10 +67,6 @@ def parse_policy(text: str | bytes, name: str) -> Policy:
     if problems:
         raise PolicyError(problems)
     return Policy(marked)
-
-
-def _unreadable(name: str, message: str, mend: str) -> PolicyError:
-    return PolicyError([Problem(name, 1, 1, "", message, mend)])
 
 
 def ports_of(destination: dict[str, Any]) -> list[int]:

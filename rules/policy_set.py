@@ -19,7 +19,7 @@ from rules.decision import (
     ToolCall,
 )
 from rules.engine import PolicyEngine
-from rules.errors import PolicyError, Problem
+from rules.errors import refused
 from rules.regorus_engine import RegorusEngine
 from rules.tools import ToolIndex
 
@@ -58,17 +58,10 @@ class PolicySet:
             }
             self._tools = ToolIndex(config["tools"])
         except (KeyError, TypeError):
-            raise PolicyError(
-                [
-                    Problem(
-                        "bundle",
-                        1,
-                        1,
-                        "",
-                        "the bundle was made by another version of Aegis",
-                        "Compile the policy again.",
-                    )
-                ]
+            raise refused(
+                "bundle",
+                "the bundle was made by another version of Aegis",
+                "Compile the policy again.",
             ) from None
         self._options = {
             name: DestinationOptions(item["region"], item["tier"], item["trace_context"])

@@ -14,7 +14,7 @@ import orjson
 import regorus
 
 from rules.bundle import Bundle
-from rules.errors import EvaluationError, PolicyError, Problem
+from rules.errors import EvaluationError, refused
 
 ENTRYPOINT = "data.aegis.decision"
 _STRINGS = ("effect", "rule", "reason", "destination", "mode")
@@ -42,17 +42,10 @@ class RegorusEngine:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic of the library is no Exception
-            raise PolicyError(
-                [
-                    Problem(
-                        "bundle",
-                        1,
-                        1,
-                        "",
-                        f"the policy does not compile ({type(error).__name__})",
-                        "Compile it anew with this version of Aegis.",
-                    )
-                ]
+            raise refused(
+                "bundle",
+                f"the policy does not compile ({type(error).__name__})",
+                "Compile it anew with this version of Aegis.",
             ) from None
 
     def evaluate(self, input: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from control.environment import agent_environment
-from control.home import Home, Running
+from control.home import Running
+from ledger import Home
 
 HOME = Home(Path("/home/of/aegis"))
 BUNDLE, OWN = "/home/of/aegis/ca-bundle.pem", "/home/of/aegis/ca.pem"

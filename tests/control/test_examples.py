@@ -1,7 +1,7 @@
 """What `aegis up` gives to try fits the policy that it runs."""
 
 from control.examples import Examples, examples
-from control.policy import DEFAULT_POLICY
+from rules import DEFAULT_POLICY
 
 POLICY = """\
 apiVersion: aegis/v1

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from control.policy import DEFAULT_POLICY
-from rules import Bundle
+from rules import DEFAULT_POLICY, Bundle
 from tests.control.conftest import POLICY
 
 

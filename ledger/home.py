@@ -1,0 +1,71 @@
+"""The home folder: where everything that the firewall keeps lies, for all who look for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+CA_BUNDLE = "ca-bundle.pem"
+
+
+def default_home() -> Path:
+    """Give the home folder that is meant when none is named: `$AEGIS_HOME`, else `~/.aegis`."""
+    return Path(os.environ.get("AEGIS_HOME") or "~/.aegis").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where each thing lies in a home folder; nothing of it is made here."""
+
+    folder: Path
+
+    @property
+    def ca(self) -> Path:
+        """Folder of the CA that signs the certificates shown to agents."""
+        return self.folder / "ca"
+
+    @property
+    def ca_certificate(self) -> Path:
+        """The CA's certificate alone."""
+        return self.folder / "ca.pem"
+
+    @property
+    def ca_bundle(self) -> Path:
+        """What clients trust: the system's roots and the CA's certificate in one file."""
+        return self.folder / CA_BUNDLE
+
+    @property
+    def log(self) -> Path:
+        """The decision log."""
+        return self.folder / "ledger.db"
+
+    @property
+    def log_key(self) -> Path:
+        """The key that signs the log."""
+        return self.folder / "log.key"
+
+    @property
+    def log_public_key(self) -> Path:
+        """The key that the log is verified with."""
+        return self.folder / "log.pub"
+
+    @property
+    def agents(self) -> Path:
+        """Agents and the hashes of their tokens."""
+        return self.folder / "agents.db"
+
+    @property
+    def secret(self) -> Path:
+        """The key of hashes that stand for personal values."""
+        return self.folder / "hash.key"
+
+    @property
+    def default_token(self) -> Path:
+        """The token of the default agent."""
+        return self.folder / "default.token"
+
+    @property
+    def running(self) -> Path:
+        """Where the running firewall says its address."""
+        return self.folder / "proxy.json"
