@@ -15,6 +15,7 @@ from mitmproxy import ctx, http, version
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHeadersHook
 
+from addons import back_pressure
 from addons.exchange import METADATA_KEY, Exchange
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def fitting() -> bool:
 
 
 def apply(*, max_body: Callable[[], int]) -> None:
-    """Bound what is buffered of a request, without a bound on responses, which stream.
+    """Bound what is held of requests, without a bound on responses, which stream.
 
     mitmproxy's own `body_size_limit` knows one bound for both; without the patch it is set, and
     larger downloads are refused.
@@ -47,6 +48,7 @@ def apply(*, max_body: Callable[[], int]) -> None:
         ctx.options.update(body_size_limit=str(max_body()))
         return
     HttpStream.check_body_size = _check_body_size  # type: ignore[method-assign]
+    back_pressure.install()
 
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import select
 import socket
+import sqlite3
 import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -130,37 +133,59 @@ def test_an_upload_that_does_not_say_its_size(firewall: Firewall, world: World) 
     assert firewall.decisions()[-1]["code"] == "body_too_large"
 
 
-@pytest.mark.parametrize("sized", [True, False], ids=["sized", "unsized"])
-def test_an_upload_by_http2(firewall: Firewall, world: World, tmp_path: Path, sized: bool) -> None:
-    before = warm(firewall, world)
-    body = tmp_path / "body"
-    with body.open("wb") as file:
-        file.truncate(50 * MB)
-    with body.open("rb") as file:
-        done = subprocess.run(
-            [
-                "curl",
-                "-sS",
-                "--http2",
-                "-X",
-                "POST",
-                "-o",
-                "-",
-                "-w",
-                " %{http_code} %{size_upload}",
-            ]
-            + ["-T", str(body) if sized else "-", f"{world.files.url}/upload"],
-            env={**os.environ, **firewall.environment()},
-            stdin=file,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
+def upload_by_curl(
+    firewall: Firewall, world: World, version: str, *options: str
+) -> tuple[str, int]:
+    """Send a file of 50 MB; gives the status and the number of bytes that were sent."""
+    done = subprocess.run(
+        ["curl", "-sS", version, "-X", "POST", "-o", "-", "-w", " %{http_code} %{size_upload}"]
+        + ["-H", "Expect:", *options, f"{world.files.url}/upload"],
+        env={**os.environ, **firewall.environment()},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     status, sent = done.stdout.rsplit(" ", 2)[-2:]
-    assert status in ("413", "000"), done
-    assert int(sent) < 20 * MB
+    return status, int(sent)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file of 50 MB."""
+    path = tmp_path / "body"
+    with path.open("wb") as file:
+        file.truncate(50 * MB)
+    return path
+
+
+@pytest.mark.parametrize("sized", [True, False], ids=["sized", "unsized"])
+def test_an_upload_by_http2(firewall: Firewall, world: World, large: Path, sized: bool) -> None:
+    before = warm(firewall, world)
+    options = () if sized else ("-H", "Content-Length:")
+    status, sent = upload_by_curl(firewall, world, "--http2", "-T", str(large), *options)
+    assert status in ("413", "000")
+    assert sent < 20 * MB
     assert world.touched == []
     assert memory(firewall) - before < FLAT
+    assert firewall.decisions()[-1]["code"] == "body_too_large"
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_an_upload_waits_while_its_refusal_is_written(
+    firewall: Firewall, world: World, large: Path, version: str
+) -> None:
+    before = warm(firewall, world)
+    with closing(sqlite3.connect(firewall.home / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            upload = pool.submit(upload_by_curl, firewall, world, version, "-T", str(large))
+            time.sleep(1)
+            assert memory(firewall) - before < FLAT
+            other.execute("ROLLBACK")
+            status, sent = upload.result()
+    assert status in ("413", "000")
+    assert sent < 20 * MB
+    assert world.touched == []
     assert firewall.decisions()[-1]["code"] == "body_too_large"
 
 
@@ -265,8 +290,6 @@ def test_what_a_compressed_answer_holds_is_left_as_it_is(firewall: Firewall, wor
 
 
 def test_many_at_once(start: Callable[..., Firewall], world: World) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     firewall = start()
     with client(firewall) as http, ThreadPoolExecutor(20) as pool:
         limits = list(
