@@ -249,8 +249,20 @@ values(check) := [value(check.argument)] if {
 } else := [element |
 	is_array(value(check.argument))
 	some found in value(check.argument)
+	is_array(found)
 	some element in found
 ]
+
+# What a path found is a list of lists; anything else is not proven.
+whole(check) if check.each != 2
+
+whole(check) if {
+	is_array(value(check.argument))
+	count([1 |
+		some found in value(check.argument)
+		not is_array(found)
+	]) == 0
+}
 
 # An element that is missing is an empty list among what a path found.
 complete(check) if check.each != 2
@@ -266,6 +278,7 @@ complete(check) if {
 proves(check) if {
 	check.family == "required"
 	present(check.argument)
+	whole(check)
 	complete(check)
 	count([1 |
 		some element in values(check)
@@ -294,6 +307,7 @@ proves(check) if {
 	not check.family in {"required", "readable"}
 	check.each > 0
 	present(check.argument)
+	whole(check)
 	count([1 |
 		some element in values(check)
 		not keeps(check, element)
