@@ -134,9 +134,8 @@ class Judge:
         self._tools: Mapping[str, Mapping[str, Any]] = configuration(bundle)["tools"]
         self._kept = PolicySet(without_checks(bundle))
         self._broken = PolicySet(with_broken_checks(bundle)) if has_checks(bundle) else self._kept
-        self._matched_by = {
-            known.revision: {name: match_of(t) for name, t in configuration(known)["tools"].items()}
-            for known in (bundle, *recorded)
+        self._known: dict[str, Mapping[str, Mapping[str, Any]]] = {
+            known.revision: configuration(known)["tools"] for known in (bundle, *recorded)
         }
         self._answers: dict[tuple[Any, ...], Verdict] = {}
 
@@ -145,7 +144,7 @@ class Judge:
         key = (
             *(record.agent, record.tenant, record.groups, record.connect, record.scheme),
             *(record.host, record.port, record.method, record.body, record.tools),
-            record.revision,
+            *(record.revision, record.effect, record.rule),
         )
         verdict = self._answers.get(key)
         if verdict is None:
@@ -164,17 +163,43 @@ class Judge:
         possible = self._possible_calls(record)
         seen = []
         for calls in possible:
-            kept, broken = (
-                self._decide(policy, record, calls) for policy in (self._kept, self._broken)
-            )
-            seen.append(kept.effect)
-            answers |= {(str(d.effect), d.rule) for d in (kept, broken)}
-            if kept.effect is not broken.effect:
+            best, worst = (self._strictest(record, calls, kept) for kept in (True, False))
+            seen.append(best[0])
+            answers |= {best, worst}
+            if best[0] != worst[0]:
                 depends.add(ARGUMENTS)
         if len(set(seen)) > 1:
             depends.add(PATH)
         ordered = sorted(answers, key=lambda answer: (Effect(answer[0]).strictness, answer[1]))
         return Verdict(tuple(ordered), frozenset(depends))
+
+    def _strictest(
+        self, record: Recorded, calls: Sequence[ToolCall], kept: bool
+    ) -> tuple[str, str]:
+        """Give effect and rule, with arguments that keep to the policy or do not."""
+        answers = []
+        for call in calls or (None,):
+            proven = self._proven(record, call.name) if call is not None else None
+            policy = self._kept if (kept if proven is None else proven) else self._broken
+            decision = self._decide(policy, record, () if call is None else (call,))
+            rule = decision.rule
+            if call is not None and proven is False and rule == f"tool:{call.name}":
+                rule = record.rule
+            answers.append((decision.effect, rule))
+        effect, rule = max(answers, key=lambda answer: answer[0].strictness)
+        return str(effect), rule
+
+    def _proven(self, record: Recorded, name: str) -> bool | None:
+        """Say whether a call's arguments keep to the policy, None where the record leaves it open.
+
+        They do where the policy of the record had the same constraints and let the call through.
+        """
+        then = self._known.get(record.revision, {}).get(name)
+        if then is None or _constraints(then) != _constraints(self._tools.get(name, {})):
+            return None
+        if record.rule.startswith(f"tool:{name}/"):
+            return False
+        return None if record.effect == Effect.DENY else True
 
     def _decide(self, policy: PolicySet, record: Recorded, calls: Sequence[ToolCall]) -> Decision:
         groups = record.groups
@@ -199,11 +224,11 @@ class Judge:
         sure = [call for name in record.tools if (call := self._call(name, place)) is not None]
         if any(call.kind == "http" for call in sure):
             return [sure]
-        known = self._matched_by.get(record.revision, {})
+        known = self._known.get(record.revision, {})
         open_to = []
         for name in self._templates(place, record.method):
             tool = self._tools[name]
-            if known.get(name) != match_of(tool):
+            if name not in known or match_of(known[name]) != match_of(tool):
                 open_to.append([*sure, ToolCall(name, "http", {})])
                 if tool["http"]["path"].count("/") == 1 and tool["http"]["path"].endswith("*}"):
                     # It takes every path, so that nothing is left for no tool or for later ones.
@@ -240,3 +265,12 @@ class Judge:
 def match_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give by what requests are matched to a tool."""
     return {key: tool[key] for key in ("http", "mcp", "graphql") if key in tool}
+
+
+def _constraints(tool: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Give what the arguments of a tool must keep to, in no order."""
+    checks = [
+        {key: value for key, value in check.items() if key != "order"}
+        for check in tool.get("checks", ())
+    ]
+    return (match_of(tool), tool.get("from"), sorted(checks, key=lambda check: str(check["id"])))

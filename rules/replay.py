@@ -75,9 +75,7 @@ class Replay:
         return self.replayed - self.changed - self.open
 
 
-def replay(
-    records: Iterable[Mapping[str, Any]], judge: Judge, *, samples: int = SAMPLES
-) -> Replay:
+def replay(records: Iterable[Mapping[str, Any]], judge: Judge, *, samples: int = SAMPLES) -> Replay:
     """Ask a policy about each recorded decision again; other records are passed over."""
     result = Replay(judge.bundle.revision)
     cells: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Change] = {}

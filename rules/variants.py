@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rules.bundle import Bundle
 
-NEVER = "never"
-"""A kind of check that no argument keeps to."""
+_NEVER = {"kind": "required", "argument": "", "bound": True, "order": 0}
+"""A check that no call keeps to: an argument without a name must be there."""
 
 
 def without_checks(bundle: Bundle) -> Bundle:
     """Give a bundle that constrains no argument."""
-    return _with_tools(bundle, lambda tool: {**tool, "checks": []})
+    return _with_tools(bundle, lambda name, tool: [])
 
 
 def with_broken_checks(bundle: Bundle) -> Bundle:
-    """Give a bundle whose every constraint on an argument is broken."""
-    return _with_tools(
-        bundle, lambda tool: {**tool, "checks": [{**c, "kind": NEVER} for c in tool["checks"]]}
-    )
+    """Give a bundle in which each call of a constrained tool breaks `tool:NAME`."""
+
+    def broken(name: str, tool: Mapping[str, Any]) -> list[dict[str, Any]]:
+        if not tool["checks"]:
+            return []
+        return [{**tool["checks"][0], **_NEVER, "id": f"tool:{name}"}]
+
+    return _with_tools(bundle, broken)
 
 
 def has_checks(bundle: Bundle) -> bool:
@@ -35,9 +39,11 @@ def configuration(bundle: Bundle) -> Mapping[str, Any]:
     return tables
 
 
-def _with_tools(bundle: Bundle, change: Any) -> Bundle:
+def _with_tools(
+    bundle: Bundle, checks: Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
+) -> Bundle:
     tables = configuration(bundle)
-    tools = {name: change(tool) for name, tool in tables["tools"].items()}
+    tools = {name: {**tool, "checks": checks(name, tool)} for name, tool in tables["tools"].items()}
     return dataclasses.replace(
         bundle, data={**bundle.data, "aegis_cfg": {**tables, "tools": tools}}
     )
