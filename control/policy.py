@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from control import policy_analysis
 from control.agents import Json
 from control.home import (
     BAD_INPUT,
@@ -25,6 +26,7 @@ from control.home import (
 from rules import PolicyError, PolicySet, compile_policy, load_bundle, load_policy, schema
 
 app = typer.Typer(help="Policies: what is allowed.", no_args_is_help=True)
+policy_analysis.register(app)
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, YAML or JSON.")]
 
