@@ -121,4 +121,4 @@ def registered_groups(home: Home) -> dict[str, tuple[str, ...]]:
 
 def reasons(apart: dict[str, int]) -> str:
     """Write what was set apart, with how often."""
-    return ", ".join(f"{count} {WHY.get(why, why)}" for why, count in apart.items())
+    return ", ".join(f"{WHY.get(why, why)} ({count})" for why, count in apart.items())

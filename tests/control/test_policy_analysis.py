@@ -88,7 +88,7 @@ def test_replay_tells_how_many_end_otherwise(aegis, log, policy):
     assert done.code == 0
     assert "7 decisions replayed" in done.out
     assert "1 end as they did, 5 otherwise, 1 are open." in done.out
-    assert "1 request_malformed" in done.out
+    assert "request_malformed (1)" in done.out
     assert "d1" in done.out
     assert "https://model.test:443" in done.out
 
@@ -228,7 +228,7 @@ def test_suggest_writes_a_policy_that_validates_and_allows_what_was_seen(
     # A bound that the log does not prove to have held is said to be open.
     assert done.code == 1
     assert "6 of 7 recorded calls are allowed" in done.err
-    assert "left out: 1 request_malformed" in done.err
+    assert "left out: request_malformed (1)" in done.err
     assert aegis("policy", "validate", out).code == 0
     assert "max_amount: 5000" in out.read_text()
     assert "# Replayed: 6 of 7 recorded calls are allowed." in out.read_text()
