@@ -22,7 +22,7 @@ from control.recorded import (
 from rules import load_bundle
 from rules.coverage import Coverage, Part
 from rules.coverage import coverage as measure
-from rules.recorded import Judge
+from rules.judge import Judge
 
 _SAYS = {
     "tools": "of the tools have constraints",

@@ -22,7 +22,7 @@ from control.recorded import (
     registered_groups,
 )
 from rules import load_bundle
-from rules.recorded import Judge
+from rules.judge import Judge
 from rules.replay import SAMPLES, Change, Replay
 from rules.replay import replay as replay_records
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from rules.bundle import Bundle
 from rules.errors import EvaluationError
-from rules.recorded import Judge, Recorded, parse_record, set_apart
+from rules.judge import Judge
+from rules.recorded import Recorded, parse_record, set_apart
 from rules.variants import configuration
 
 DEFAULTS = frozenset({"default-deny", "destination-unknown", "tool-unknown"})
@@ -72,15 +73,7 @@ def coverage(
 
 def rule_ids(bundle: Bundle) -> list[str]:
     """Give the ids of a policy's rules, in their order."""
-    tables = configuration(bundle)
-    found = {
-        (order, name)
-        for table in (tables["allow"], tables["deny"])
-        for by_tool in table.values()
-        for by_agent in by_tool.values()
-        for order, name in by_agent.values()
-    }
-    return list(dict.fromkeys(name for _, name in sorted(found)))
+    return list(configuration(bundle)["rules"])
 
 
 def _tools(bundle: Bundle) -> Part:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rules.bundle import Bundle
-from rules.decision import AgentRef, Decision
+from rules.decision import AgentRef, Decision, Effect
 from rules.diff_parts import (
     ConstraintChange,
     SettingChange,
@@ -15,7 +15,10 @@ from rules.diff_parts import (
 )
 from rules.policy_set import PolicySet
 from rules.sample_requests import Action, Endpoint, actions, calls_of, endpoints, sample_host
-from rules.variants import configuration, without_checks
+from rules.variants import configuration, with_checks, with_conditions, without_own_rules
+
+ALWAYS, MET, UNMET = "", "where its conditions hold", "where its conditions do not hold"
+"""When a decision changes."""
 
 ANY_OTHER = "any other agent"
 EVERY = "every agent"
@@ -55,6 +58,8 @@ class DecisionChange:
     actions: list[str]
     before: Outcome
     after: Outcome
+    when: str = ALWAYS
+    """One of `ALWAYS`, `MET` and `UNMET`."""
 
 
 @dataclass(slots=True)
@@ -86,20 +91,29 @@ def diff(old: Bundle, new: Bundle) -> PolicyDiff:
     ]
     result.decisions = list(pair.decisions())
     result.constraints = compare_constraints(configuration(old), configuration(new))
-    result.settings = compare_settings(configuration(old), configuration(new))
+    result.settings = compare_settings(old, new)
     return result
 
 
 class _Pair:
-    """Two policies that are asked the same questions, their constraints taken out."""
+    """Two policies that are asked the same questions, their constraints taken out.
+
+    They are asked twice: with the conditions of all rules met and all data labels in the request,
+    and with neither.
+    """
 
     def __init__(self, old: Bundle, new: Bundle) -> None:
         self._bundles = (old, new)
-        self._policies = (PolicySet(without_checks(old)), PolicySet(without_checks(new)))
+        plain = [with_checks(without_own_rules(bundle), kept=True) for bundle in (old, new)]
+        self._policies = {
+            hold: [PolicySet(with_conditions(bundle, hold=hold)) for bundle in plain]
+            for hold in (True, False)
+        }
+        self._labels = sorted({*configuration(old)["labels"], *configuration(new)["labels"]})
         self._agents = _agents(old) | _agents(new)
         self.places: dict[Endpoint, tuple[str, str]] = {}
         for place in sorted(endpoints(old) | endpoints(new), key=lambda e: (e[1], e[2], e[0])):
-            before, after = (self._destination(policy, place) for policy in self._policies)
+            before, after = (self._destination(policy, place) for policy in self._policies[True])
             self.places[place] = (before, after)
 
     def decisions(self) -> Iterator[DecisionChange]:
@@ -115,20 +129,34 @@ class _Pair:
         for bundle, destination in zip(self._bundles, (before, after), strict=True):
             for action in actions(bundle, destination) if destination else ():
                 known.setdefault(action.label, action)
-        grouped: dict[tuple[Outcome, Outcome, tuple[str, ...]], list[str]] = {}
+        grouped: dict[tuple[Outcome, Outcome, str, tuple[str, ...]], list[str]] = {}
         for action in known.values():
-            changed: dict[tuple[Outcome, Outcome], list[str]] = {}
+            changed: dict[tuple[Outcome, Outcome, str], list[str]] = {}
             for label, agent in self._agents.items():
-                was, becomes = (
-                    self._outcome(policy, agent, action, place) for policy in self._policies
-                )
-                if self._differ(was, becomes):
-                    changed.setdefault((was, becomes), []).append(label)
-            for pair, names in changed.items():
-                grouped.setdefault((*pair, self._together(names)), []).append(action.label)
+                for was, becomes, when in self._changes(agent, action, place):
+                    changed.setdefault((was, becomes, when), []).append(label)
+            for change, names in changed.items():
+                grouped.setdefault((*change, self._together(names)), []).append(action.label)
         shown = after or before if before in ("", after) or not after else f"{before} -> {after}"
-        for (was, becomes, agents), labels in grouped.items():
-            yield DecisionChange(agents, shown, labels, was, becomes)
+        for (was, becomes, when, agents), labels in grouped.items():
+            yield DecisionChange(agents, shown, labels, was, becomes, when)
+
+    def _changes(
+        self, agent: AgentRef, action: Action, place: Endpoint
+    ) -> list[tuple[Outcome, Outcome, str]]:
+        met, unmet = (self._outcomes(agent, action, place, hold) for hold in (True, False))
+        if met == unmet:
+            return [(*met, ALWAYS)] if self._differ(*met) else []
+        return [(*pair, when) for pair, when in ((met, MET), (unmet, UNMET)) if self._differ(*pair)]
+
+    def _outcomes(
+        self, agent: AgentRef, action: Action, place: Endpoint, hold: bool
+    ) -> tuple[Outcome, Outcome]:
+        old, new = self._policies[hold]
+        return (
+            self._outcome(old, agent, action, place, hold),
+            self._outcome(new, agent, action, place, hold),
+        )
 
     def _together(self, agents: list[str]) -> tuple[str, ...]:
         return (EVERY,) if len(agents) == len(self._agents) else tuple(agents)
@@ -143,7 +171,7 @@ class _Pair:
         return not all(rule in rules for rule in (was.rule, becomes.rule) for rules in known)
 
     def _outcome(
-        self, policy: PolicySet, agent: AgentRef, action: Action, place: Endpoint
+        self, policy: PolicySet, agent: AgentRef, action: Action, place: Endpoint, hold: bool
     ) -> Outcome:
         calls = calls_of(policy, action, place)
         if calls is None:
@@ -158,6 +186,7 @@ class _Pair:
             method=action.method,
             body_kind="none" if action.body is None else "json",
             calls=calls,
+            data=self._labels if hold else (),
         )
         return Outcome(str(decision.effect), decision.rule, _obligations(decision))
 
@@ -175,24 +204,39 @@ class _Pair:
 def _agents(bundle: Bundle) -> dict[str, AgentRef]:
     """Give those between whom a policy may tell a difference, by what people call them."""
     tables = configuration(bundle)
-    keys = {f"agent:{name}" for name in tables["groups"]}
-    keys |= {f"group:{name}" for groups in tables["groups"].values() for name in groups}
-    for table in (tables["allow"], tables["deny"]):
-        for by_tool in table.values():
-            for by_agent in by_tool.values():
-                keys |= by_agent.keys()
+    keys = set(tables["sets"]) | set(tables["delegation"])
+    for layer in tables["layers"].values():
+        for table in (layer[name] for name in layer if name.endswith(("restrict", "permit"))):
+            keys |= {key for tools in table.values() for cell in tools.values() for key in cell}
+    for budget in tables["budgets"].values():
+        keys |= set(budget["agents"])
+    declared = tables["agents"]
+    keys |= {f"agent:{name}" for name in declared}
+    keys |= {f"group:{name}" for agent in declared.values() for name in agent["groups"]}
     found = {}
-    for key in sorted(keys - {"*"}):
+    for key in sorted(keys):
         kind, _, name = key.partition(":")
         if kind == "group":
             found[f"any other agent of group {name}"] = AgentRef(_NOBODY, groups=(name,))
-        else:
-            found[name] = AgentRef(name)
+        elif kind == "agent":
+            known = declared.get(name, {"tenant": "", "proof": []})
+            proof = (*known["proof"], "token")[0]
+            found[name] = AgentRef(name, known["tenant"] or "default", proof=proof)
+    for tenant in sorted(filter(None, tables["layers"])):
+        found[f"any other agent of tenant {tenant}"] = AgentRef(_NOBODY, tenant)
     return {**found, ANY_OTHER: AgentRef(_NOBODY)}
 
 
 def _obligations(decision: Decision) -> tuple[str, ...]:
-    return tuple(f"redact {name}" for name in sorted(decision.redact))
+    """Give what an effect demands beside it, in words."""
+    found = [f"redact {name}" for name in decision.redact]
+    found += [f"approval {approval.id or 'of anybody'}" for approval in decision.approve]
+    if decision.effect is not Effect.DENY:
+        found += [f"counted by {account.id}" for account in decision.reserve]
+        found += [f"routed to {decision.route_host}"] if decision.route_host else []
+    if decision.would is not None and decision.would != (decision.effect, decision.rule):
+        found.append(f"observed: {decision.would[0]} ({decision.would[1]})")
+    return tuple(sorted(dict.fromkeys(found)))
 
 
 def _text(place: Endpoint) -> str:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rules.recorded import match_of
+from rules.bundle import Bundle
+from rules.judge import match_of
+from rules.own_rego import USER_PATH
+from rules.variants import configuration
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 TIGHTENED, LOOSENED = "tightened", "loosened"
 
 Tables = Mapping[str, Any]
 
-_BY_DECISION = frozenset({"hosts", "suffixes", "allow", "deny", "reach"})
-"""Tables whose meaning is in the decisions that they lead to."""
-_NO_MEANING = frozenset({"name", "file", "messages", "sources"})
-_DERIVED = frozenset({"id", "mcp", "redact"})
-_SINGULAR = {"destinations": "destination", "redaction": "redaction", "groups": "agent"}
+_SECTIONS = {
+    "mode": "mode",
+    "on_error": "onError",
+    "limits": "limits",
+    "agents": "agent",
+    "delegation": "delegation",
+    "destinations": "destination",
+    "labels": "data",
+    "approvals": "approval",
+    "redaction": "redaction",
+    "budgets": "budget",
+}
+"""Tables whose meaning is not all in decisions, and what people call an item of each."""
+_DERIVED = frozenset({"id", "mcp"})
+_UNSET: tuple[Any, ...] = ("", [], {}, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +64,34 @@ def compare_constraints(old: Tables, new: Tables) -> list[ConstraintChange]:
     return list(_constraints(old["tools"], new["tools"]))
 
 
-def compare_settings(old: Tables, new: Tables) -> list[SettingChange]:
-    """Compare what is set beside tools and rules."""
-    return list(_settings(old, new))
+def compare_settings(old: Bundle, new: Bundle) -> list[SettingChange]:
+    """Compare what is set beside tools and rules, the conditions of rules and own Rego."""
+    before, after = settings_of(old), settings_of(new)
+    return [
+        change
+        for section in dict.fromkeys((*before, *after))
+        for change in _compare(section, before.get(section, {}), after.get(section, {}))
+    ]
+
+
+def settings_of(bundle: Bundle) -> dict[str, dict[str, Any]]:
+    """Give what a policy sets by section and item, without order and without where it stands."""
+    tables = configuration(bundle)
+    found = {name: _by_item(key, tables[key]) for key, name in _SECTIONS.items()}
+    found["conditions of rule"] = {
+        name: sorted(_condition(part) for part in parts) for name, parts in tables["guards"].items()
+    }
+    found["region"] = {
+        fence["id"]: _own(plain(fence))
+        for layer in tables["layers"].values()
+        for fence in layer["regions"]
+    }
+    found["own rules"] = {
+        path.removeprefix(USER_PATH): hashlib.sha256(content).hexdigest()[:12]
+        for path, content in bundle.files.items()
+        if path.startswith(USER_PATH)
+    }
+    return found
 
 
 def _constraints(old: Tables, new: Tables) -> Iterator[ConstraintChange]:
@@ -78,13 +117,16 @@ def _constraints(old: Tables, new: Tables) -> Iterator[ConstraintChange]:
 
 
 def _checks(tool: Mapping[str, Any] | None) -> dict[tuple[str, str], Any]:
+    """Give the bounds of a tool by argument and kind."""
     found: dict[tuple[str, str], Any] = {}
     for check in (tool or {}).get("checks", ()):
         if check["argument"]:
-            key = (check["argument"], check["kind"])
+            # `each` stands between the two.
+            label = str(check["id"]).partition("/")[2].removeprefix(f"{check['argument']}.")
             bound = plain(check["bound"])
+            key = (check["argument"], label)
             # The shorthand and the long form may both name one bound: the narrower of them holds.
-            if key in found and _direction(check["kind"], found[key], bound) != TIGHTENED:
+            if key in found and _direction(label, found[key], bound) != TIGHTENED:
                 continue
             found[key] = bound
     for argument, origin in ((tool or {}).get("from") or {}).items():
@@ -111,7 +153,7 @@ def _direction(kind: str, was: Any, becomes: Any) -> str:
         return ADDED
     if becomes is None:
         return REMOVED
-    narrower = _NARROWER.get(kind)
+    narrower = _NARROWER.get(kind.removeprefix("each."))
     if narrower is None:
         return CHANGED
     try:
@@ -147,43 +189,45 @@ _NARROWER: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _settings(old: Tables, new: Tables) -> Iterator[SettingChange]:
-    for section in sorted({*old, *new} - _BY_DECISION - _NO_MEANING - {"tools"}):
-        was, becomes = _by_item(section, old.get(section)), _by_item(section, new.get(section))
-        for item in sorted({*was, *becomes}):
-            before, after = was.get(item), becomes.get(item)
-            if item and (before is None or after is None):
-                change = ADDED if before is None else REMOVED
-                # A destination comes and goes with its endpoints.
-                if section != "destinations":
-                    yield _setting(section, item, "", change, before, after)
-                continue
-            for key, (left, right) in sorted(_leaves(before, after)):
-                yield _setting(section, item, key, CHANGED, left, right)
-
-
-def _setting(
-    section: str, item: str, key: str, change: str, before: Any, after: Any
-) -> SettingChange:
-    name = _SINGULAR.get(section, section)
-    return SettingChange(name, item, key, change, _shown(before), _shown(after))
+def _compare(
+    section: str, was: Mapping[str, Any], becomes: Mapping[str, Any]
+) -> Iterator[SettingChange]:
+    for item in sorted({*was, *becomes}):
+        before, after = was.get(item), becomes.get(item)
+        if item and (before is None or after is None):
+            change = ADDED if before is None else REMOVED
+            # A destination comes and goes with its endpoints.
+            if section != "destination":
+                yield SettingChange(section, item, "", change, _shown(before), _shown(after))
+            continue
+        for key, (left, right) in sorted(_leaves(before, after)):
+            yield SettingChange(section, item, key, CHANGED, _shown(left), _shown(right))
 
 
 def _by_item(section: str, value: Any) -> dict[str, Any]:
     """Give the items of a section by their id, a section without items under an empty one."""
-    if section == "limits" or not isinstance(value, Mapping | list):
+    if section == "limits" or not isinstance(value, Mapping):
         return {"": plain(value)}
-    if isinstance(value, list):
-        value = {str(item.get("id", index)): item for index, item in enumerate(value)}
     items = {str(name): _own(plain(item)) for name, item in value.items()}
-    return {name: item for name, item in items.items() if item not in ([], {})}
+    if section == "agents":
+        # To be declared without anything is like not to be declared.
+        items = {
+            name: {key: value for key, value in item.items() if value not in _UNSET}
+            for name, item in items.items()
+        }
+    return {name: item for name, item in items.items() if item not in _UNSET}
 
 
-def _own(item: Any) -> Any:
-    """Give an item without what the compiler derives from other sections."""
-    if not isinstance(item, Mapping):
-        return item
-    return {key: value for key, value in item.items() if key not in _DERIVED}
+def _condition(part: Mapping[str, Any]) -> str:
+    """Write a condition of a rule in one line."""
+    if part["kind"] == "label":
+        return f"label {part['name']} is {_shown(plain(part['values']))}"
+    if part["kind"] == "data":
+        return f"data {_shown(plain(part['labels']))}"
+    if part["kind"] == "argument":
+        check = part["check"]
+        return f"argument {check['argument']} {check['kind']} {_shown(plain(check['bound']))}"
+    return f"{part['kind']} {_shown(plain(part.get('windows', {})))}"
 
 
 def _leaves(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
@@ -193,6 +237,13 @@ def _leaves(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, tuple
             yield from _leaves(before.get(name), after.get(name), inner)
     elif before != after:
         yield key, (before, after)
+
+
+def _own(item: Any) -> Any:
+    """Give an item without what the compiler derives from other sections."""
+    if not isinstance(item, Mapping):
+        return item
+    return {key: value for key, value in item.items() if key not in _DERIVED}
 
 
 def plain(value: Any) -> Any:

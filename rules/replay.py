@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rules.errors import EvaluationError
-from rules.recorded import HOST_BLANKED, UNREADABLE, Judge, Recorded, parse_record, set_apart
+from rules.judge import Judge
+from rules.recorded import HOST_BLANKED, UNREADABLE, Recorded, parse_record, set_apart
 
 SAMPLES = 3
 
@@ -96,7 +97,7 @@ def replay(records: Iterable[Mapping[str, Any]], judge: Judge, *, samples: int =
             result.apart["policy_error"] += 1
             continue
         result.replayed += 1
-        result.without_groups += asked.groups is None
+        result.without_groups += not asked.groups_known
         depends = tuple(sorted(verdict.depends))
         key = (asked.effect, verdict.effects, depends)
         cell = cells.setdefault(key, Change(asked.effect, verdict.effects, depends))

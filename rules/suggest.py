@@ -12,18 +12,18 @@ from rules.bundle import Bundle
 from rules.compiler import compile_policy
 from rules.coverage import DEFAULTS
 from rules.decision import Effect
+from rules.judge import Judge
 from rules.policy import Policy, parse_policy
 from rules.recorded import (
     HOST_BLANKED,
     UNREADABLE,
-    Judge,
     Recorded,
     parse_record,
     set_apart,
     short_name,
 )
 from rules.replay import Replay, replay
-from rules.suggested_text import Place, write_policy
+from rules.suggested_text import Place, items_of, write_policy
 
 REFUSED = "refused"
 FORBIDDEN = "forbidden"
@@ -141,7 +141,7 @@ class _Chooser:
             if self._owner(tool) == place.id and place.base is not None:
                 place.copied[tool] += 1
                 named = True
-            elif tool.startswith("mcp:"):
+            elif tool.startswith("mcp:") and tool.partition("/")[2]:
                 place.messages[tool.partition("/")[2]] += 1
                 named = True
         if not named:
@@ -180,4 +180,4 @@ def _usual(method: str) -> bool:
 
 
 def _by_id(policy: Policy | None, section: str) -> dict[str, dict[str, Any]]:
-    return {item["id"]: item for item in policy.section(section)} if policy is not None else {}
+    return {item["id"]: item for item in items_of(policy, section)}

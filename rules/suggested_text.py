@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from rules.policy import REACHED_BY_DEFAULT, Policy
+from rules.checks import REACHED_BY_DEFAULT
+from rules.policy import Policy
 
 _KEPT_SETTINGS = ("limits", "onError")
 """What a base policy sets for all agents and a suggestion keeps."""
@@ -60,18 +61,17 @@ def _lines(
     yield "kind: Policy"
     yield from _block({"metadata": {"name": _name(agent), "description": f"For {agent} alone."}})
     yield "mode: enforce"
-    document = base.marked.data if base is not None else {}
     for key in _KEPT_SETTINGS:
-        if key in document:
-            yield from _block({key: document[key]})
+        if base is not None and (setting := base.setting(key)) is not None:
+            yield from _block({key: setting})
     yield "agents:"
-    declared = [item for item in document.get("agents") or [] if item["id"] == agent]
+    declared = [item for item in items_of(base, "agents") if item["id"] == agent]
     yield from _item(declared[0] if declared else {"id": agent}, _calls(used))
     yield "destinations:"
     for place in places:
         yield from _item(_destination(place), _from(place))
     tools: list[tuple[dict[str, Any], int, str]] = []
-    copies = {item["id"]: item for item in document.get("tools") or []}
+    copies = {item["id"]: item for item in items_of(base, "tools")}
     taken = set(copies)
     rules: list[tuple[dict[str, Any], int]] = []
     rule_ids: set[str] = set()
@@ -101,13 +101,66 @@ def _lines(
     yield "rules:"
     for item, count in rules:
         yield from _item(item, _calls(count))
-    redaction = list(
-        _redaction(document, [place.id for place in places], {t["id"] for t, *_ in tools})
-    )
-    if redaction:
-        yield "redaction:"
-        for item in redaction:
-            yield from _item(item, f"as in {base.name if base else ''}")
+    by_id = {item["id"]: item for item, *_ in tools}
+    kept = _Kept(base, agent, [place.id for place in places], by_id)
+    for section in ("data", "approvals", "budgets", "rates", "regions", "redaction"):
+        items = kept.items(section)
+        if items:
+            yield f"{section}:"
+        for kept_item in items:
+            yield from _item(kept_item, f"as in {base.name if base else ''}")
+
+
+class _Kept:
+    """What a base policy says beside its rules, as far as it is about what is reached."""
+
+    def __init__(
+        self, base: Policy | None, agent: str, places: list[str], tools: dict[str, dict[str, Any]]
+    ) -> None:
+        self._base = base
+        self._tools = tools
+        self._known = {"destinations": set(places), "tools": set(tools)}
+        declared = [item for item in items_of(base, "agents") if item["id"] == agent]
+        groups = declared[0].get("groups") or [] if declared else []
+        self._names = {agent, "*", *(f"group:{group}" for group in groups)}
+        self._known["data"] = {item["id"] for item in self.items("data")}
+
+    def items(self, section: str) -> list[dict[str, Any]]:
+        """Give the items of a section that still have something to be about."""
+        written = items_of(self._base, section)
+        if section == "approvals":
+            named = {
+                item.get("approval") for other in ("budgets", "rates") for item in self.items(other)
+            }
+            return [item for item in written if item["id"] in named]
+        narrowed = map(self._label if section == "data" else self._narrowed, written)
+        return [item for item in narrowed if item is not None]
+
+    def _narrowed(self, item: dict[str, Any]) -> dict[str, Any] | None:
+        kept = dict(item)
+        for key, known in (*self._known.items(), ("agents", self._names)):
+            if key in item and "*" not in item[key]:
+                kept[key] = [name for name in item[key] if name in known]
+                if not kept[key]:
+                    return None
+        return kept
+
+    def _label(self, item: dict[str, Any]) -> dict[str, Any] | None:
+        kept = {"id": item["id"], "entities": item.get("entities") or []}
+        for key in ("tools", "destinations"):
+            kept[key] = [name for name in item.get(key) or [] if name in self._known[key]]
+        kept["tools"] += [
+            name
+            for name, tool in self._tools.items()
+            if item["id"] in (tool.get("data") or []) and name not in kept["tools"]
+        ]
+        kept = {key: value for key, value in kept.items() if value}
+        return kept if len(kept) > 1 else None
+
+
+def items_of(policy: Policy | None, section: str) -> list[dict[str, Any]]:
+    """Give a section of the organisation's policy as it was written."""
+    return [part.item for part in policy.parts(section)] if policy is not None else []
 
 
 def _destination(place: Place) -> dict[str, Any]:
@@ -135,20 +188,6 @@ def _from(place: Place) -> str:
 def _is_server(place: Place, copies: dict[str, Any]) -> bool:
     """Say whether the place takes MCP messages only, so that its methods are no tools."""
     return bool(place.messages) or any("mcp" in copies[tool] for tool in place.copied)
-
-
-def _redaction(
-    document: dict[str, Any], places: list[str], tools: set[str]
-) -> Iterator[dict[str, Any]]:
-    """Give the base's redactions as far as they are about what is reached."""
-    for item in document.get("redaction") or []:
-        kept = dict(item)
-        for key, known in (("destinations", set(places)), ("tools", tools)):
-            wanted = item.get(key)
-            if wanted is not None and "*" not in wanted:
-                kept[key] = [name for name in wanted if name in known]
-        if all(kept.get(key) != [] for key in ("destinations", "tools")):
-            yield kept
 
 
 def _item(item: dict[str, Any], comment: str) -> Iterator[str]:

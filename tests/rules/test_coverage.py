@@ -1,7 +1,7 @@
 """How much of a policy says something on purpose and was tried."""
 
 from rules.coverage import coverage, rule_ids
-from rules.recorded import Judge
+from rules.judge import Judge
 from tests.rules.test_replay import policy, record
 
 

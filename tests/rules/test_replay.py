@@ -3,7 +3,8 @@
 import pytest
 
 from rules import compile_policy, parse_policy
-from rules.recorded import Judge, parse_record
+from rules.judge import Judge
+from rules.recorded import parse_record
 from rules.replay import replay
 
 POLICY = """\

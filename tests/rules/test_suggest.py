@@ -3,7 +3,7 @@
 import yaml
 
 from rules import compile_policy, parse_policy
-from rules.recorded import Judge
+from rules.judge import Judge
 from rules.replay import replay
 from rules.suggest import suggest
 from tests.rules.test_replay import POLICY, record
