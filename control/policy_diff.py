@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,9 @@ from rules import load_bundle
 from rules.diff import Outcome, PolicyDiff
 from rules.diff import diff as compare
 from rules.diff_parts import ConstraintChange, SettingChange
+
+_SHOWN = 10
+"""Agents of a group that are named; --json names them all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,14 +56,15 @@ def _show(found: PolicyDiff) -> None:
         ((e.endpoint, e.change, _arrow(e.before, e.after)) for e in found.endpoints),
     )
     _table(
-        ("destination", "call", "agents", "before", "after"),
+        ("destination", "call", "agents", "before", "after", ""),
         (
             (
                 d.destination,
                 "\n".join(d.actions),
-                "\n".join(d.agents),
+                _some(d.agents),
                 _outcome(d.before),
                 _outcome(d.after),
+                d.when,
             )
             for d in found.decisions
         ),
@@ -82,6 +86,13 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     if shown.row_count:
         out().print(shown)
         out().print()
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = list(names[:_SHOWN])
+    if len(names) > _SHOWN:
+        shown.append(f"and {len(names) - _SHOWN} more")
+    return "\n".join(shown)
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rules.bundle import Bundle
 from rules.decision import AgentRef, Decision, Effect
@@ -111,6 +112,7 @@ class _Pair:
         }
         self._labels = sorted({*configuration(old)["labels"], *configuration(new)["labels"]})
         self._agents = _agents(old) | _agents(new)
+        self._alike = _alike(self._agents, self._bundles)
         self.places: dict[Endpoint, tuple[str, str]] = {}
         for place in sorted(endpoints(old) | endpoints(new), key=lambda e: (e[1], e[2], e[0])):
             before, after = (self._destination(policy, place) for policy in self._policies[True])
@@ -132,14 +134,14 @@ class _Pair:
         grouped: dict[tuple[Outcome, Outcome, str, tuple[str, ...]], list[str]] = {}
         for action in known.values():
             changed: dict[tuple[Outcome, Outcome, str], list[str]] = {}
-            for label, agent in self._agents.items():
-                for was, becomes, when in self._changes(agent, action, place):
-                    changed.setdefault((was, becomes, when), []).append(label)
+            for labels in self._alike:
+                for change in self._changes(self._agents[labels[0]], action, place):
+                    changed.setdefault(change, []).extend(labels)
             for change, names in changed.items():
                 grouped.setdefault((*change, self._together(names)), []).append(action.label)
         shown = after or before if before in ("", after) or not after else f"{before} -> {after}"
-        for (was, becomes, when, agents), labels in grouped.items():
-            yield DecisionChange(agents, shown, labels, was, becomes, when)
+        for (was, becomes, when, agents), called in grouped.items():
+            yield DecisionChange(agents, shown, called, was, becomes, when)
 
     def _changes(
         self, agent: AgentRef, action: Action, place: Endpoint
@@ -204,14 +206,8 @@ class _Pair:
 def _agents(bundle: Bundle) -> dict[str, AgentRef]:
     """Give those between whom a policy may tell a difference, by what people call them."""
     tables = configuration(bundle)
-    keys = set(tables["sets"]) | set(tables["delegation"])
-    for layer in tables["layers"].values():
-        for table in (layer[name] for name in layer if name.endswith(("restrict", "permit"))):
-            keys |= {key for tools in table.values() for cell in tools.values() for key in cell}
-    for budget in tables["budgets"].values():
-        keys |= set(budget["agents"])
     declared = tables["agents"]
-    keys |= {f"agent:{name}" for name in declared}
+    keys = _named(bundle) | set(tables["sets"]) | {f"agent:{name}" for name in declared}
     keys |= {f"group:{name}" for agent in declared.values() for name in agent["groups"]}
     found = {}
     for key in sorted(keys):
@@ -227,6 +223,34 @@ def _agents(bundle: Bundle) -> dict[str, AgentRef]:
     return {**found, ANY_OTHER: AgentRef(_NOBODY)}
 
 
+def _named(bundle: Bundle) -> set[str]:
+    """Give the keys under which the tables of a policy know agents and groups."""
+    tables = configuration(bundle)
+    keys = set(tables["delegation"])
+    for layer in tables["layers"].values():
+        for table in (layer[name] for name in layer if name.endswith(("restrict", "permit"))):
+            keys |= {key for tools in table.values() for cell in tools.values() for key in cell}
+    for budget in tables["budgets"].values():
+        keys |= set(budget["agents"])
+    return keys
+
+
+def _alike(agents: Mapping[str, AgentRef], bundles: Iterable[Bundle]) -> list[list[str]]:
+    """Put agents together that no policy can tell apart."""
+    known = [(configuration(bundle), _named(bundle)) for bundle in bundles]
+    found: dict[Any, list[str]] = {}
+    for label, agent in agents.items():
+        key = f"agent:{agent.id}"
+        marks: list[Any] = [agent.tenant, agent.groups, agent.proof]
+        for tables, named in known:
+            declared = tables["agents"].get(agent.id, {})
+            marks += [key in named and key, tuple(tables["sets"].get(key, ()))]
+            marks += [tuple(declared.get("groups", ())), tuple(declared.get("proof", ()))]
+            marks.append(declared.get("tenant", ""))
+        found.setdefault(tuple(marks), []).append(label)
+    return list(found.values())
+
+
 def _obligations(decision: Decision) -> tuple[str, ...]:
     """Give what an effect demands beside it, in words."""
     found = [f"redact {name}" for name in decision.redact]
@@ -234,8 +258,8 @@ def _obligations(decision: Decision) -> tuple[str, ...]:
     if decision.effect is not Effect.DENY:
         found += [f"counted by {account.id}" for account in decision.reserve]
         found += [f"routed to {decision.route_host}"] if decision.route_host else []
-    if decision.would is not None and decision.would != (decision.effect, decision.rule):
-        found.append(f"observed: {decision.would[0]} ({decision.would[1]})")
+    if decision.would is not None and decision.would[0] is not decision.effect:
+        found.append(f"observed: {decision.would[0]}")
     return tuple(sorted(dict.fromkeys(found)))
 
 
