@@ -41,6 +41,8 @@ WHY = {
     "policy_error": "requests that a policy gave no decision on",
     "refused": "calls that were refused",
     "forbidden": "calls that a rule forbids, let through by mode observe",
+    "held": "calls that a person must approve",
+    "delegated": "calls on behalf of another agent",
     "odd_method": "requests with a method that no tool can name",
 }
 

@@ -112,7 +112,10 @@ class _Pair:
         }
         self._labels = sorted({*configuration(old)["labels"], *configuration(new)["labels"]})
         self._agents = _agents(old) | _agents(new)
-        self._alike = _alike(self._agents, self._bundles)
+        conditional = any(
+            configuration(b)["guards"] or configuration(b)["labels"] for b in (old, new)
+        )
+        self._cases = (True, False) if conditional else (True,)
         self.places: dict[Endpoint, tuple[str, str]] = {}
         for place in sorted(endpoints(old) | endpoints(new), key=lambda e: (e[1], e[2], e[0])):
             before, after = (self._destination(policy, place) for policy in self._policies[True])
@@ -131,10 +134,11 @@ class _Pair:
         for bundle, destination in zip(self._bundles, (before, after), strict=True):
             for action in actions(bundle, destination) if destination else ():
                 known.setdefault(action.label, action)
+        alike = _alike(self._agents, zip(self._bundles, (before, after), strict=True))
         grouped: dict[tuple[Outcome, Outcome, str, tuple[str, ...]], list[str]] = {}
         for action in known.values():
             changed: dict[tuple[Outcome, Outcome, str], list[str]] = {}
-            for labels in self._alike:
+            for labels in alike:
                 for change in self._changes(self._agents[labels[0]], action, place):
                     changed.setdefault(change, []).extend(labels)
             for change, names in changed.items():
@@ -146,7 +150,8 @@ class _Pair:
     def _changes(
         self, agent: AgentRef, action: Action, place: Endpoint
     ) -> list[tuple[Outcome, Outcome, str]]:
-        met, unmet = (self._outcomes(agent, action, place, hold) for hold in (True, False))
+        met, *others = (self._outcomes(agent, action, place, hold) for hold in self._cases)
+        unmet = others[0] if others else met
         if met == unmet:
             return [(*met, ALWAYS)] if self._differ(*met) else []
         return [(*pair, when) for pair, when in ((met, MET), (unmet, UNMET)) if self._differ(*pair)]
@@ -223,32 +228,36 @@ def _agents(bundle: Bundle) -> dict[str, AgentRef]:
     return {**found, ANY_OTHER: AgentRef(_NOBODY)}
 
 
-def _named(bundle: Bundle) -> set[str]:
-    """Give the keys under which the tables of a policy know agents and groups."""
+def _named(bundle: Bundle, destination: str | None = None) -> set[str]:
+    """Give the keys under which a policy names agents and groups, at one destination or at all."""
     tables = configuration(bundle)
-    keys = set(tables["delegation"])
+    keys = set(tables["delegation"]) if destination is None else set()
     for layer in tables["layers"].values():
         for table in (layer[name] for name in layer if name.endswith(("restrict", "permit"))):
-            keys |= {key for tools in table.values() for cell in tools.values() for key in cell}
+            for place, tools in table.items():
+                if destination in (None, place):
+                    keys |= {key for cell in tools.values() for key in cell}
     for budget in tables["budgets"].values():
         keys |= set(budget["agents"])
     return keys
 
 
-def _alike(agents: Mapping[str, AgentRef], bundles: Iterable[Bundle]) -> list[list[str]]:
-    """Put agents together that no policy can tell apart."""
-    known = [(configuration(bundle), _named(bundle)) for bundle in bundles]
+def _alike(
+    agents: Mapping[str, AgentRef], places: Iterable[tuple[Bundle, str]]
+) -> Iterable[list[str]]:
+    """Put agents together that no policy can tell apart at its destination."""
+    known = [(configuration(bundle), _named(bundle, place)) for bundle, place in places]
     found: dict[Any, list[str]] = {}
     for label, agent in agents.items():
         key = f"agent:{agent.id}"
-        marks: list[Any] = [agent.tenant, agent.groups, agent.proof]
+        marks: list[Any] = [agent.tenant, agent.proof]
         for tables, named in known:
             declared = tables["agents"].get(agent.id, {})
-            marks += [key in named and key, tuple(tables["sets"].get(key, ()))]
-            marks += [tuple(declared.get("groups", ())), tuple(declared.get("proof", ()))]
-            marks.append(declared.get("tenant", ""))
+            groups = {f"group:{name}" for name in (*agent.groups, *declared.get("groups", ()))}
+            marks.append(frozenset(({key} | groups | set(tables["sets"].get(key, ()))) & named))
+            marks += [tuple(declared.get("proof", ())), declared.get("tenant", "")]
         found.setdefault(tuple(marks), []).append(label)
-    return list(found.values())
+    return found.values()
 
 
 def _obligations(decision: Decision) -> tuple[str, ...]:

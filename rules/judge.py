@@ -68,6 +68,9 @@ class Judge:
         tables = configuration(bundle)
         self._tools: Mapping[str, Mapping[str, Any]] = tables["tools"]
         self._guards: Mapping[str, Sequence[Mapping[str, Any]]] = tables["guards"]
+        self._timed = any(
+            part["kind"] == "time" for parts in self._guards.values() for part in parts
+        )
         self._labels = tuple(sorted(tables["labels"]))
         self._known: dict[str, Mapping[str, Mapping[str, Any]]] = {
             known.revision: configuration(known)["tools"] for known in (bundle, *recorded)
@@ -84,7 +87,8 @@ class Judge:
         key = (
             *(record.who, record.groups_known, record.on_behalf_of, record.connect),
             *(record.scheme, record.host, record.port, record.method, record.body, record.tools),
-            *(record.data, record.environment, record.facts, int(record.now // 60)),
+            *(record.data, record.environment, record.facts),
+            int(record.now // 60) if self._timed else 0,
             *(record.revision, record.effect, record.rule),
         )
         verdict = self._answers.get(key)

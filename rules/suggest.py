@@ -28,6 +28,8 @@ from rules.suggested_text import Place, items_of, write_policy
 REFUSED = "refused"
 FORBIDDEN = "forbidden"
 ODD_METHOD = "odd_method"
+HELD = "held"
+DELEGATED = "delegated"
 
 MAX_ID = 63
 
@@ -116,8 +118,12 @@ class _Chooser:
             return UNREADABLE
         if asked.blanked:
             return HOST_BLANKED
-        if asked.enforced and asked.effect in (Effect.DENY, Effect.REQUIRE_APPROVAL):
+        if asked.enforced and asked.effect == Effect.DENY:
             return REFUSED
+        if asked.effect == Effect.REQUIRE_APPROVAL or asked.facts.approved:
+            return HELD
+        if asked.on_behalf_of:
+            return DELEGATED
         if asked.effect == Effect.DENY and asked.rule not in DEFAULTS:
             return FORBIDDEN
         known = self._judge.destination(asked) if self._judge is not None else ""

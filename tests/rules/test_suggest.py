@@ -119,6 +119,9 @@ def test_what_was_refused_is_left_out_and_counted():
         record("evil.test", effect="deny", rule="framing", code="request_malformed"),
         seen("h-########.test"),
         seen("api.test", "get"),
+        seen("api.test") | {"effect": "require_approval", "rule": "large"},
+        seen("api.test", approved=["large"]),
+        seen("api.test", on_behalf_of=[{"id": "other"}]),
     ]
     found = suggest("planner", records)
     assert dict(found.left_out) == {
@@ -126,6 +129,8 @@ def test_what_was_refused_is_left_out_and_counted():
         "request_malformed": 1,
         "host_blanked": 1,
         "odd_method": 1,
+        "held": 2,
+        "delegated": 1,
     }
     assert "evil" not in found.text
     assert (found.used, found.allowed) == (1, 1)
