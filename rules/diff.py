@@ -18,7 +18,7 @@ from rules.policy_set import PolicySet
 from rules.sample_requests import Action, Endpoint, actions, calls_of, endpoints, sample_host
 from rules.variants import configuration, with_checks, with_conditions, without_own_rules
 
-ALWAYS, MET, UNMET = "", "where its conditions hold", "where its conditions do not hold"
+ALWAYS, MET, UNMET = "", "where all conditions hold", "where no condition holds"
 """When a decision changes."""
 
 ANY_OTHER = "any other agent"

@@ -32,6 +32,7 @@ _SECTIONS = {
 }
 """Tables whose meaning is not all in decisions, and what people call an item of each."""
 _DERIVED = frozenset({"id", "mcp"})
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNSET: tuple[Any, ...] = ("", [], {}, None)
 
 
@@ -227,7 +228,13 @@ def _condition(part: Mapping[str, Any]) -> str:
     if part["kind"] == "argument":
         check = part["check"]
         return f"argument {check['argument']} {check['kind']} {_shown(plain(check['bound']))}"
-    return f"{part['kind']} {_shown(plain(part.get('windows', {})))}"
+    return "time " + " or ".join(sorted(map(_window, part.get("windows", ()))))
+
+
+def _window(window: Mapping[str, Any]) -> str:
+    days = ",".join(_DAYS[day] for day in sorted(window["days"]))
+    times = (f"{at // 60:02}:{at % 60:02}" for at in (window["from"], window["to"]))
+    return f"{days} {'-'.join(times)} {window['zone']}"
 
 
 def _leaves(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:

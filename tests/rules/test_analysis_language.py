@@ -128,6 +128,7 @@ def test_a_condition_that_moves_is_a_change_though_no_decision_is():
     assert [(s.section, s.item, s.change) for s in found.settings] == [
         ("conditions of rule", "office-hours", "changed")
     ]
+    assert "mon,tue,wed,thu,fri 08:00-17:00 Europe/Berlin" in found.settings[0].after
 
 
 def test_a_conditional_rule_with_another_effect():
@@ -184,6 +185,22 @@ def test_obligations_are_compared():
     assert {o for d in found.decisions for o in d.after.obligations} >= {"redact clinical"}
     routed = change(("endpoints: {eu: eu.model.test, us: model.test}", "tier: x"))
     assert not routed.same
+
+
+def test_what_hangs_on_data_labels_is_compared():
+    lenient = (
+        "when: {data: [secret]}\n    effect: deny",
+        "when: {data: [secret]}\n    effect: allow",
+    )
+    fence = ("data: [phi], allow: [us]", "data: [phi], allow: [eu, us]")
+    before, after = (
+        rich(lenient),
+        rich(lenient, ("data: [phi], allow: [us]", "data: [phi], allow: [eu]")),
+    )
+    assert diff(rich(lenient), rich(lenient, fence)).settings
+    (decision,) = {(d.when, d.destination, d.after.obligations[-1]) for d in diff(before, after).decisions
+                   if d.destination == "model"}  # fmt: skip
+    assert decision == (MET, "model", "routed to eu.model.test")
 
 
 def test_rules_that_only_observe_are_compared():
