@@ -209,6 +209,8 @@ def _supervise(arguments: argparse.Namespace) -> int:
         return BAD_INPUT
     # Holds the port between the workers' own sockets; it never listens, so it gets no connection.
     with socket.socket(socket.AF_INET6 if ":" in arguments.host else socket.AF_INET) as hold:
+        # Connections of a firewall that was killed do not keep its port.
+        hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Bound before it may be shared, so that port 0 gives one that nobody shares already.
         hold.bind((arguments.host, arguments.port))
         hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

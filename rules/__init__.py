@@ -5,29 +5,38 @@ from rules.bundle import Bundle, read_bundle
 from rules.compiler import DEFAULT_POLICY, compile_policy, load_bundle
 from rules.decision import (
     AgentRef,
+    Approval,
+    Cause,
     Decision,
     DestinationOptions,
     Effect,
+    Explanation,
+    Facts,
     HttpRequest,
     Limits,
+    Reservation,
     ToolCall,
 )
 from rules.engine import PolicyEngine
 from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolError
 from rules.hosts import canonical_host
 from rules.policy import Policy, load_policy, parse_policy
-from rules.policy_set import PolicySet
+from rules.policy_set import PolicySet, drive
 from rules.regorus_engine import RegorusEngine
 from rules.schema import schema
 
 __all__ = [
     "DEFAULT_POLICY",
     "AgentRef",
+    "Approval",
     "Bundle",
+    "Cause",
     "Decision",
     "DestinationOptions",
     "Effect",
     "EvaluationError",
+    "Explanation",
+    "Facts",
     "HostError",
     "HttpRequest",
     "Limits",
@@ -37,10 +46,12 @@ __all__ = [
     "PolicySet",
     "Problem",
     "RegorusEngine",
+    "Reservation",
     "ToolCall",
     "ToolError",
     "canonical_host",
     "compile_policy",
+    "drive",
     "judge_address",
     "load_bundle",
     "load_policy",

@@ -2,72 +2,101 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from rules.bundle import Bundle
+from rules.clock import clock
 from rules.decision import (
     AgentRef,
+    Approval,
+    Cause,
     Decision,
     DestinationOptions,
     Effect,
+    Explanation,
+    Facts,
     HttpRequest,
     Limits,
+    Reservation,
     ToolCall,
 )
+from rules.decision_cache import DecisionCache
 from rules.engine import PolicyEngine
-from rules.errors import refused
+from rules.errors import EvaluationError, refused
+from rules.own_rego import USER_PATH
+from rules.read_set import ReadSet
 from rules.regorus_engine import RegorusEngine
 from rules.tools import ToolIndex
 
-MAX_CACHED = 4096
-MAX_CACHED_ARGUMENTS = 512
-"""Bytes of arguments beyond which a decision is not kept."""
+NO_FACTS = Facts()
 
-_NOTHING: frozenset[str] = frozenset()
+Document = Mapping[str, Any]
+Asking = Generator[dict[str, Any], Document, Decision]
+"""Yields input documents, wants the decision document on each sent back, returns the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """All that a decision on one call may depend on, beside the call."""
+
+    stage: str
+    agent: AgentRef
+    scheme: str
+    host: str
+    port: int
+    method: str
+    body_kind: str
+    on_behalf_of: tuple[AgentRef, ...]
+    data: tuple[str, ...]
+    now: float
+    facts: Facts
 
 
 class PolicySet:
     """Decides by one bundle; belongs to the thread that made it.
 
-    Raises `PolicyError` when the bundle does not compile.
+    `environment` are the labels of the place where the firewall runs. Raises `PolicyError` when the
+    bundle does not compile.
     """
 
-    def __init__(self, bundle: Bundle, engine: PolicyEngine | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: PolicyEngine | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._engine = engine if engine is not None else RegorusEngine(bundle)
         try:
             config: Mapping[str, Any] = bundle.data["aegis_cfg"]
             self.revision = bundle.revision
             self.name: str = config["name"]
             self.mode: str = config["mode"]
+            self.on_error: str = config["on_error"]
             self.limits = Limits(**config["limits"])
-            self._groups: Mapping[str, Sequence[str]] = config["groups"]
-            self._hosts: Mapping[str, Mapping[str, str]] = config["hosts"]
-            self._suffixes: Mapping[str, Mapping[str, str]] = config["suffixes"]
-            self._destinations: Mapping[str, Mapping[str, Any]] = config["destinations"]
-            self._redaction: Mapping[str, Mapping[str, Any]] = config["redaction"]
+            self._config = config
+            self._agents: Mapping[str, Mapping[str, Any]] = config["agents"]
             self._sources: Mapping[str, str] = config["sources"]
-            # The arguments that the policy looks at; nothing else of a call goes to the engine.
-            self._read: dict[str, frozenset[str]] = {
-                name: frozenset(check["argument"] for check in tool["checks"])
-                for name, tool in config["tools"].items()
-                if tool["checks"]
-            }
+            self._read = ReadSet(config)
             self._tools = ToolIndex(config["tools"])
+            self._options = {
+                name: DestinationOptions(
+                    item["region"], item["tier"], item["trace_context"], item["tls"]
+                )
+                for name, item in config["destinations"].items()
+            }
         except (KeyError, TypeError):
             raise refused(
                 "bundle",
                 "the bundle was made by another version of Aegis",
                 "Compile the policy again.",
             ) from None
-        self._options = {
-            name: DestinationOptions(item["region"], item["tier"], item["trace_context"])
-            for name, item in self._destinations.items()
+        self.user_modules = {
+            path: text for path, text in bundle.modules.items() if path.startswith(USER_PATH)
         }
-        self._cache: OrderedDict[tuple[Any, ...], Decision] = OrderedDict()
+        self._environment = dict(environment or {})
+        self._cache = DecisionCache()
 
     def match_tools(self, request: HttpRequest) -> list[ToolCall]:
         """Give the tools that a request calls; raises `ToolError` for a call it cannot read."""
@@ -85,54 +114,153 @@ class PolicySet:
         method: str = "",
         body_kind: str = "none",
         calls: Sequence[ToolCall] = (),
+        on_behalf_of: Sequence[AgentRef] = (),
+        data: Sequence[str] = (),
+        now: float = 0.0,
+        facts: Facts = NO_FACTS,
     ) -> Decision:
         """Decide on a tunnel (`connect`) or a request; of several calls the strictest holds.
 
+        `data` are the labels of what was found in the request, `now` seconds since the epoch.
         Raises `EvaluationError` when the engine gives no decision.
         """
-        common = (stage, agent, scheme, host, port)
-        if not calls:
-            return self._one(common, method, body_kind, None)
-        decided = [self._one(common, method, body_kind, call) for call in calls]
-        return max(decided, key=lambda decision: decision.effect.strictness)
+        asking = self.asking(
+            stage=stage,
+            agent=agent,
+            scheme=scheme,
+            host=host,
+            port=port,
+            method=method,
+            body_kind=body_kind,
+            calls=calls,
+            on_behalf_of=on_behalf_of,
+            data=data,
+            now=now,
+            facts=facts,
+        )
+        return drive(asking, self.evaluate)
+
+    def asking(
+        self,
+        *,
+        stage: str,
+        agent: AgentRef,
+        scheme: str,
+        host: str,
+        port: int,
+        method: str = "",
+        body_kind: str = "none",
+        calls: Sequence[ToolCall] = (),
+        on_behalf_of: Sequence[AgentRef] = (),
+        data: Sequence[str] = (),
+        now: float = 0.0,
+        facts: Facts = NO_FACTS,
+    ) -> Asking:
+        """Decide as `decide` does, leaving it to the caller how each document is evaluated."""
+        question = _Question(
+            stage, agent, scheme, host, port, method, body_kind,
+            tuple(on_behalf_of), tuple(data), now, facts,
+        )  # fmt: skip
+        decided = []
+        for call in calls or (None,):
+            decided.append((yield from self._one(question, call)))
+        return _together(decided)
+
+    def explain(self, *, calls: Sequence[ToolCall] = (), **asked: Any) -> list[Explanation]:
+        """Explain what `decide` decides on the same arguments, one call at a time."""
+        question = _Question(
+            **{
+                "method": "",
+                "body_kind": "none",
+                "on_behalf_of": (),
+                "data": (),
+                "now": 0.0,
+                "facts": NO_FACTS,
+                **asked,
+            }
+        )
+        return [self._explained(question, call) for call in calls or (None,)]
+
+    def evaluate(self, document: Document) -> dict[str, Any]:
+        """Ask the engine; raises `EvaluationError`."""
+        if self.user_modules and "user" not in document:
+            raise EvaluationError("the policy's own rules were not asked")
+        return self._engine.evaluate(document)
 
     def destination_options(self, destination: str) -> DestinationOptions:
         """Give what else the policy says of a destination, the defaults for an unknown one."""
         return self._options.get(destination) or DestinationOptions()
 
     @property
+    def labelled_entities(self) -> Mapping[str, Sequence[str]]:
+        """Which entities, found in a request, give it which data label that the policy looks at."""
+        return self._read.labelled_entities
+
+    @property
     def all_redactions(self) -> list[Mapping[str, Any]]:
         """Every redaction of the policy as plain data."""
-        return list(self._redaction.values())
+        return list(self._config["redaction"].values())
 
     def redaction_rules(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Give redactions as plain data: id, entities with their operators, threshold."""
-        return [self._redaction[name] for name in ids]
+        """Give redactions as plain data: id, entities with their operators, profile, threshold."""
+        return [self._config["redaction"][name] for name in ids]
 
     def _one(
-        self,
-        common: tuple[str, AgentRef, str, str, int],
-        method: str,
-        body_kind: str,
-        call: ToolCall | None,
-    ) -> Decision:
-        stage, agent, scheme, host, port = common
-        read = self._read.get(call.name, _NOTHING) if call is not None else _NOTHING
-        arguments = {
-            name: value for name, value in (call.arguments if call else {}).items() if name in read
-        }
-        key = _key(common, call, arguments)
-        if key is not None:
-            cached = self._cache.get(key)
-            if cached is not None:
+        self, question: _Question, call: ToolCall | None
+    ) -> Generator[dict[str, Any], Document, Decision]:
+        arguments = self._read.arguments(call)
+        instant = clock(question.now, self._read.zones)
+        key = None
+        if not self.user_modules:
+            key = self._cache.key(question, question.facts, call, arguments, instant)
+            if key is not None and (cached := self._cache.get(key)) is not None:
                 return cached
-        groups = sorted({*agent.groups, *self._groups.get(agent.id, ())})
+        decision = self._decision((yield self._document(question, call, arguments, instant)))
+        if key is not None:
+            self._cache.put(key, decision)
+        return decision
+
+    def _explained(self, question: _Question, call: ToolCall | None) -> Explanation:
+        instant = clock(question.now, self._read.zones)
+        document = self._document(question, call, self._read.arguments(call), instant)
+        found = self._engine.explain(document)
+        causes = [
+            Cause(Effect(effect), rule, reason, self._sources.get(rule, ""), observed)
+            for key, observed in (("causes", False), ("observed", True))
+            for effect, rule, reason in found[key]
+        ]
+        return Explanation(call, self._decision(found["decision"]), tuple(causes))
+
+    def _document(
+        self,
+        question: _Question,
+        call: ToolCall | None,
+        arguments: Mapping[str, Any],
+        instant: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        agent = question.agent
+        labels = self._agents.get(agent.id, {}).get("labels") or {}
         document: dict[str, Any] = {
-            "stage": stage,
-            "agent": {"id": agent.id, "tenant": agent.tenant, "groups": groups},
-            "destination": {"scheme": scheme, "host": host, "port": port},
-            "request": {"method": method, "body": body_kind},
+            "stage": question.stage,
+            "agent": {**self._agent(agent), "proof": agent.proof},
+            "destination": {
+                "scheme": question.scheme,
+                "host": question.host,
+                "port": question.port,
+            },
+            "request": {"method": question.method, "body": question.body_kind},
+            "data": self._data(question, call),
+            "environment": {**self._environment, **labels},
         }
+        if instant:
+            document["clock"] = instant
+        if question.on_behalf_of:
+            document["on_behalf_of"] = [self._agent(other) for other in question.on_behalf_of]
+        if question.facts is not NO_FACTS:
+            document["facts"] = {
+                "exceeded": list(question.facts.exceeded),
+                "approved": list(question.facts.approved),
+            }
         if call is not None:
             document["tool"] = {
                 "name": call.name,
@@ -140,14 +268,25 @@ class PolicySet:
                 "readable": call.readable,
                 "arguments": arguments,
             }
-        decision = self._decision(self._engine.evaluate(document))
-        if key is not None:
-            if len(self._cache) >= MAX_CACHED:
-                self._cache.popitem(last=False)
-            self._cache[key] = decision
-        return decision
+        return document
 
-    def _decision(self, document: Mapping[str, Any]) -> Decision:
+    def _agent(self, agent: AgentRef) -> dict[str, Any]:
+        known = self._agents.get(agent.id, {}).get("groups", ())
+        return {
+            "id": agent.id,
+            "tenant": agent.tenant,
+            "groups": sorted({*agent.groups, *known}),
+        }
+
+    def _data(self, question: _Question, call: ToolCall | None) -> list[str]:
+        if question.stage == "connect":
+            return []
+        end = f"{question.scheme}:{question.port}"
+        declared = self._read.declared(self._destination(question.host, end), call)
+        return sorted({*question.data, *declared}) if declared else sorted(question.data)
+
+    def _decision(self, document: Document) -> Decision:
+        route, would = document["route"], document["would"]
         return Decision(
             effect=Effect(document["effect"]),
             rule=document["rule"],
@@ -157,36 +296,77 @@ class PolicySet:
             mode=document["mode"],
             destination=document["destination"],
             dial=tuple(document["dial"]),
-            redact=tuple(document["redact"]) if document["effect"] == "sanitize" else (),
+            redact=(
+                tuple(dict.fromkeys(document["redact"])) if document["effect"] == "sanitize" else ()
+            ),
+            route_host=route.get("host", ""),
+            route_region=route.get("region", ""),
+            approve=tuple(self._approval(item) for item in document["approve"]),
+            reserve=tuple(self._reservation(item) for item in document["reserve"]),
+            throttle=tuple(document["throttle"]),
+            would=(Effect(would["effect"]), would["rule"]) if self._config["shadow"] else None,
+        )
+
+    def _approval(self, item: Mapping[str, str]) -> Approval:
+        known = self._config["approvals"].get(item["id"]) or _ANYBODY
+        return Approval(item["id"], item["rule"], **known)
+
+    def _reservation(self, item: Mapping[str, str]) -> Reservation:
+        budget = self._config["budgets"][item["id"]]
+        return Reservation(
+            item["id"], item["key"], budget["unit"], budget["limit"], budget["window_seconds"]
         )
 
     def _destination(self, host: str, endpoint: str) -> str:
         """Find the destination whose tools to look through; the decision is not made here."""
-        found = self._hosts.get(host, {}).get(endpoint)
+        found = self._config["hosts"].get(host, {}).get(endpoint)
         labels = host.split(".")
         for index in range(1, len(labels)):
             if found:
                 break
-            found = self._suffixes.get(".".join(labels[index:]), {}).get(endpoint)
+            found = self._config["suffixes"].get(".".join(labels[index:]), {}).get(endpoint)
         return found or ""
 
 
-def _key(
-    common: tuple[Any, ...], call: ToolCall | None, arguments: Mapping[str, Any]
-) -> tuple[Any, ...] | None:
-    """Name all that a decision depends on, or None where that is too much to keep.
-
-    The policy sees of a call only the arguments that it constrains, and gives the same decision for
-    the same input.
-    """
-    if call is None:
-        return common
-    if not arguments:
-        return (*common, call.name, call.kind, call.readable)
+def drive(asking: Asking, evaluate: Callable[[Document], Document]) -> Decision:
+    """Answer what a decision asks by a function, and give the decision."""
     try:
-        seen = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
-    except (TypeError, ValueError):
-        return None
-    if len(seen) > MAX_CACHED_ARGUMENTS:
-        return None
-    return (*common, call.name, call.kind, call.readable, seen)
+        document = next(asking)
+        while True:
+            document = asking.send(evaluate(document))
+    except StopIteration as end:
+        decision: Decision = end.value
+        return decision
+
+
+def _together(decided: Sequence[Decision]) -> Decision:
+    """Give the strictest of several decisions, with the obligations of all."""
+    strictest = max(decided, key=lambda decision: decision.effect.strictness)
+    if len(decided) == 1:
+        return strictest
+    would = [decision.would for decision in decided if decision.would is not None]
+    return Decision(
+        strictest.effect,
+        strictest.rule,
+        strictest.reason,
+        strictest.source,
+        strictest.revision,
+        strictest.mode,
+        strictest.destination,
+        strictest.dial,
+        redact=_all(decision.redact for decision in decided),
+        # One request goes to one place: what must be routed takes the others along.
+        route_host=next((d.route_host for d in decided if d.route_host), ""),
+        route_region=next((d.route_region for d in decided if d.route_host), ""),
+        approve=_all(decision.approve for decision in decided),
+        reserve=tuple(item for decision in decided for item in decision.reserve),
+        throttle=_all(decision.throttle for decision in decided),
+        would=max(would, key=lambda pair: pair[0].strictness) if would else None,
+    )
+
+
+def _all(parts: Any) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(item for part in parts for item in part))
+
+
+_ANYBODY = {"channel": "", "approvers": 1, "expires_seconds": 900}

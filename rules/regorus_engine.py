@@ -14,11 +14,11 @@ import orjson
 import regorus
 
 from rules.bundle import Bundle
+from rules.engine import whole_decision
 from rules.errors import EvaluationError, refused
+from rules.own_rego import EMBEDDED, OWN_PATH, USER_PATH
 
-ENTRYPOINT = "data.aegis.decision"
-_STRINGS = ("effect", "rule", "reason", "destination", "mode")
-_EFFECTS = frozenset({"allow", "sanitize", "require_approval", "deny"})
+DECISION, EXPLANATION = ENTRYPOINTS = ("data.aegis.decision", "data.aegis.explanation")
 
 
 class RegorusEngine:
@@ -31,14 +31,19 @@ class RegorusEngine:
         self.revision = bundle.revision
         self._thread = threading.get_ident()
         data = orjson.dumps(bundle.data).decode()
+        modules = {
+            path: text for path, text in bundle.modules.items() if not path.startswith(USER_PATH)
+        }
+        modules[OWN_PATH] = EMBEDDED
         try:
             program = regorus.Program.compile_from_modules(
-                data, list(bundle.modules.items()), [ENTRYPOINT]
+                data, list(modules.items()), list(ENTRYPOINTS)
             )
             self._machine = regorus.Rvm()
             self._machine.load_program(program)
             self._machine.set_data_json(data)
             self.evaluate(_WARM_UP)
+            self.explain(_WARM_UP)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic of the library is no Exception
@@ -50,32 +55,28 @@ class RegorusEngine:
 
     def evaluate(self, input: Mapping[str, Any]) -> dict[str, Any]:
         """Give the decision document on an input; raises `EvaluationError`."""
+        decision = self._run(DECISION, input)
+        if not whole_decision(decision):
+            raise EvaluationError("the policy gave no whole decision")
+        return dict(decision)
+
+    def explain(self, input: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the decision and all that took part in it; raises `EvaluationError`."""
+        explanation = self._run(EXPLANATION, input)
+        if not isinstance(explanation, dict) or not whole_decision(explanation.get("decision")):
+            raise EvaluationError("the policy gave no whole decision")
+        return dict(explanation)
+
+    def _run(self, entrypoint: str, input: Mapping[str, Any]) -> Any:
         if threading.get_ident() != self._thread:
             raise EvaluationError("the engine was asked by another thread than its own")
         try:
             self._machine.set_input_json(orjson.dumps(input).decode())
-            decision = orjson.loads(self._machine.execute())
+            return orjson.loads(self._machine.execute_entry_point(entrypoint))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
             raise EvaluationError(f"the engine failed ({type(error).__name__})") from None
-        if not _whole(decision):
-            raise EvaluationError("the policy gave no whole decision")
-        return dict(decision)
-
-
-def _whole(decision: Any) -> bool:
-    """Say whether a document is a decision; an undefined one is not."""
-    return (
-        isinstance(decision, dict)
-        and all(isinstance(decision.get(key), str) for key in _STRINGS)
-        and decision["effect"] in _EFFECTS
-        and all(
-            isinstance(decision.get(key), list)
-            and all(isinstance(item, str) for item in decision[key])
-            for key in ("dial", "redact")
-        )
-    )
 
 
 _WARM_UP = {

@@ -87,8 +87,8 @@ def _problems(marked: Marked, error: ValidationError) -> Iterator[Problem]:
         )
     elif rule in ("minItems", "minProperties", "minLength"):
         yield marked.problem(path, "this is empty", "Name at least one.")
-    elif rule in ("minimum", "maximum", "maxLength"):
-        bound = {"minimum": "at least", "maximum": "at most", "maxLength": "at most"}[rule]
+    elif rule in _BOUNDS:
+        bound = _BOUNDS[rule]
         unit = " characters" if rule == "maxLength" else ""
         yield marked.problem(path, f"this must be {bound} {wanted}{unit}", "Change the value.")
     else:
@@ -143,10 +143,24 @@ def _article(name: str) -> str:
     return names.get(name, name)
 
 
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "maxLength": "at most",
+    "maxItems": "at most",
+    "exclusiveMinimum": "more than",
+}
 _MENDS = {
     "^[a-z0-9][a-z0-9._-]{0,62}$": "Use a-z, 0-9, '.', '_' and '-', 63 characters at most.",
     "^[A-Z][A-Z0-9_]*$": "Entities are written like US_SSN.",
     "^[0-9]+ ?(B|KB|MB|GB)?$": "Write a size such as 10MB.",
     "^/": "It begins with '/'.",
+    "^[/$]": "Write a JSON Pointer such as /a/b or a JSONPath such as $.a[*].b.",
+    "^[1-9][0-9]{0,5} ?(s|m|h|d)$": "Write a time such as 30s, 15m, 1h or 1d.",
+    "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$": "Write a time of day such as 09:00, in quotes.",
+    "^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$": (
+        "Write mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri."
+    ),
+    "^[_A-Za-z][_0-9A-Za-z]*$": "Names in GraphQL are letters, digits and '_'.",
     "^[A-Z]+$": "Methods are written in capitals, such as POST.",
 }

@@ -55,7 +55,7 @@ class ToolIndex:
         for name, tool in tools.items():
             if "mcp" in tool:
                 self._mcp.setdefault(tool["mcp"]["server"], {})[tool["mcp"]["tool"]] = name
-            else:
+            elif "http" in tool:
                 template = _template(name, tool)
                 self._http.setdefault(tool["http"]["destination"], []).append(template)
         for templates in self._http.values():

@@ -1,88 +1,53 @@
 """The bytecode machine and the interpreter give the same whole decision on any input."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
 from typing import Any
 
 import regorus
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from rules import EvaluationError, RegorusEngine, compile_policy, parse_policy
-from tests.rules.test_decisions import TEXT
+from rules import Bundle, EvaluationError, RegorusEngine, compile_policy, load_policy, parse_policy
+from rules.own_rego import EMBEDDED, OWN_PATH
+from tests.rules.inputs import ALL_INPUTS, VALUES
+from tests.rules.rich import RICH
+from tests.rules.test_language import TENANT
 
-BUNDLE = compile_policy(parse_policy(TEXT, "clinic.yaml"))
+
+def interpreter(bundle: Bundle) -> Any:
+    """Give regorus' interpreter with a bundle in it."""
+    engine = regorus.Engine()
+    for path, module in {**bundle.modules, OWN_PATH: EMBEDDED}.items():
+        engine.add_policy(path, module)
+    engine.add_data_json(json.dumps(bundle.data))
+    return engine
+
+
+def with_tenant() -> Bundle:
+    """Compile the rich policy with that of a tenant."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "rich.yaml").write_text(RICH, "utf-8")
+        (folder / "acme.yaml").write_text(TENANT, "utf-8")
+        return compile_policy(load_policy(folder))
+
+
+BUNDLE = with_tenant()
 MACHINE = RegorusEngine(BUNDLE)
-INTERPRETER = regorus.Engine()
-for path, module in BUNDLE.modules.items():
-    INTERPRETER.add_policy(path, module)
-INTERPRETER.add_data_json(json.dumps(BUNDLE.data))
-
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**53), 2**53),
-    st.floats(allow_nan=False, allow_infinity=False, width=32),
-    st.sampled_from(["USD", "40", "DE123456", "", "Ada", "x" * 81, "\u0130", "\0"]),
-    st.text(max_size=10),
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-INPUTS = st.fixed_dictionaries(
-    {
-        "stage": st.sampled_from(["request", "connect"]),
-        "agent": st.fixed_dictionaries(
-            {
-                "id": st.sampled_from(["planner", "nurse", "guest", ""]),
-                "tenant": st.just("default"),
-                "groups": st.lists(st.sampled_from(["office", "ward", "x"]), max_size=3),
-            }
-        ),
-        "destination": st.fixed_dictionaries(
-            {
-                "scheme": st.sampled_from(["https", "http"]),
-                "host": st.sampled_from(
-                    [
-                        "pay.example.com",
-                        "a.b.pay.example.com",
-                        "evilpay.example.com",
-                        "com",
-                        "",
-                        "api.openai.com",
-                        "ehr.clinic.internal",
-                        "notes.example.com",
-                        "10.0.0.1",
-                    ]
-                ),
-                "port": st.sampled_from([443, 80, 0]),
-            }
-        ),
-    },
-    optional={
-        "tool": st.fixed_dictionaries(
-            {
-                "name": st.sampled_from(["payments.create", "notes.write", "mcp:notes/x", ""]),
-                "kind": st.sampled_from(["http", "mcp"]),
-                "readable": st.booleans(),
-                "arguments": st.dictionaries(
-                    st.sampled_from(["amount", "currency", "account", "payee", "other"]), VALUES
-                ),
-            }
-        )
-    },
-)
+INTERPRETER = interpreter(BUNDLE)
 
 
 @settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(INPUTS)
+@given(ALL_INPUTS)
 def test_both_agree(document: dict[str, Any]) -> None:
     INTERPRETER.set_input_json(json.dumps(document))
-    expected = json.loads(INTERPRETER.eval_rule_as_json("data.aegis.decision"))
-    assert MACHINE.evaluate(document) == expected
+    for name, evaluate in (("decision", MACHINE.evaluate), ("explanation", MACHINE.explain)):
+        expected = json.loads(INTERPRETER.eval_rule_as_json(f"data.aegis.{name}"))
+        assert evaluate(document) == expected
 
 
 @settings(max_examples=300, deadline=None)
@@ -93,3 +58,25 @@ def test_what_is_no_input_gives_no_permission(document: Any) -> None:
     except EvaluationError:
         return
     assert decision["effect"] == "deny"
+
+
+def test_the_inputs_reach_every_effect_and_most_rules() -> None:
+    seen: set[str] = set()
+    effects: set[str] = set()
+
+    @settings(max_examples=2000, deadline=None, database=None, derandomize=True)
+    @given(ALL_INPUTS)
+    def collect(document: dict[str, Any]) -> None:
+        explanation = MACHINE.explain(document)
+        effects.add(explanation["decision"]["effect"])
+        seen.update(rule for _, rule, _ in explanation["causes"] + explanation["observed"])
+
+    collect()
+    assert effects == {"allow", "sanitize", "require_approval", "deny"}
+    rules = set(parse_policy_rules())
+    assert len(rules - seen) <= 2, rules - seen
+
+
+def parse_policy_rules() -> list[str]:
+    """Give the ids of the rules of the rich policy."""
+    return [part.item["id"] for part in parse_policy(RICH, "rich.yaml").parts("rules")]

@@ -23,7 +23,13 @@ CASES = {
         "destinations[0].hosts",
         "Give a list.",
     ),
-    "missing key": (HEAD + "destinations:\n  - id: a\n", 5, "destinations[0]", "Add `hosts:`."),
+    "missing key": (
+        HEAD + "destinations:\n  - hosts: [a.test]\n",
+        5,
+        "destinations[0]",
+        "Add `id:`.",
+    ),
+    "no hosts": (HEAD + "destinations:\n  - id: a\n", 5, "destinations[0]", "`hosts:` or"),
     "wrong version": (HEAD.replace("v1", "v9"), 1, "apiVersion", "Write `aegis/v1`."),
     "wrong mode": (HEAD + "mode: enforced\n", 4, "mode", "Did you mean 'enforce'?"),
     "unknown destination": (
@@ -44,7 +50,7 @@ CASES = {
         PLACE + "  - id: pay\n    hosts: [b.test]\n",
         7,
         "destinations[1].id",
-        "in line 5",
+        "in p.yaml:5",
     ),
     "duplicate key": (HEAD + "mode: enforce\nmode: observe\n", 5, "mode", "first in line 4"),
     "bad pattern": (
@@ -143,10 +149,13 @@ def test_all_mistakes_come_at_once() -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
+    empty = tmp_path / "empty"
+    empty.mkdir()
     latin.write_bytes(HEAD.encode() + b"# caf\xe9\n")
     for path, words in (
         (tmp_path / "none.yaml", "there is no such file"),
-        (tmp_path, "this is a folder"),
+        (tmp_path, "not UTF-8"),
+        (empty, "no policy is in this folder"),
         (latin, "not UTF-8"),
     ):
         with pytest.raises(PolicyError, match=words):
