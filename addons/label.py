@@ -60,7 +60,8 @@ class Label:
         if self._sought.revision != policy.revision:
             # By the names that finds are reported under, which may differ from the policy's.
             entities = {
-                rule["id"]: frozenset(profile_from([rule]).operators) for rule in policy.label_rules
+                label: frozenset(profile_from([{"entities": names}]).operators)
+                for label, names in policy.labelled_entities.items()
             }
             self._sought = _Sought(policy.revision, profile_from(policy.label_rules), entities)
         return self._sought

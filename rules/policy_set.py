@@ -203,7 +203,7 @@ class PolicySet:
     def label_rules(self) -> list[Mapping[str, Any]]:
         """What has to be looked for to find the labels of a request, as redactions are written."""
         return [
-            {"id": label, "entities": dict.fromkeys(entities, "replace")}
+            {"id": f"data:{label}", "entities": dict.fromkeys(entities, "replace")}
             for label, entities in self.labelled_entities.items()
         ]
 
