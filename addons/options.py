@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class Settings:
     hosts_file: Path | None
     redaction_workers: int
     redaction_timeout: float
+    labels: Mapping[str, str]
 
 
 def declare(loader: Loader) -> None:
@@ -66,6 +68,9 @@ def declare(loader: Loader) -> None:
     loader.add_option(
         "aegis_hosts_file", str, "", "Names and addresses that come before DNS, as in hosts(5)."
     )
+    loader.add_option(
+        "aegis_labels", str, "", "Labels of this environment, such as stage=production,site=eu."
+    )
     loader.add_option("aegis_redaction_workers", int, 1, "Processes that look for personal data.")
     loader.add_option(
         "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
@@ -84,6 +89,7 @@ def check(options: Any) -> Settings:
             "hosts_file",
             "redaction_workers",
             "redaction_timeout",
+            "labels",
         )
     }
     policy = Path(values["policy"]).expanduser() if values["policy"] else DEFAULT_POLICY
@@ -127,6 +133,7 @@ def check(options: Any) -> Settings:
         hosts_file=hosts,
         redaction_workers=values["redaction_workers"],
         redaction_timeout=float(values["redaction_timeout"]),
+        labels=_labels(values["labels"]),
     )
 
 
@@ -154,3 +161,18 @@ def _is_server(text: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def _labels(written: str) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in written.split(","))):
+        name, _, value = item.partition("=")
+        if not _LABEL.fullmatch(name) or not value or len(value) > 63:
+            raise exceptions.OptionsError(
+                f"aegis_labels: '{item}' is no label; write them like stage=production,site=eu."
+            )
+        labels[name] = value
+    return labels
+
+
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
