@@ -39,6 +39,7 @@ class Settings:
     """What the operator asked for, checked."""
 
     policy: Path
+    opa_url: str
     home: Path
     otlp_endpoint: str
     hosts_file: Path | None
@@ -51,6 +52,12 @@ def declare(loader: Loader) -> None:
     """Declare the options to mitmproxy."""
     loader.add_option(
         "aegis_policy", str, "", "Policy file (YAML, JSON) or OPA bundle. Default: developer pack."
+    )
+    loader.add_option(
+        "aegis_opa_url",
+        str,
+        "",
+        "URL of an OPA server that has the bundle and decides. Default: the embedded engine.",
     )
     loader.add_option(
         "aegis_home", str, "", "Folder of the keys, the log and the agents. Default: ~/.aegis"
@@ -76,6 +83,7 @@ def check(options: Any) -> Settings:
         name: getattr(options, f"aegis_{name}")
         for name in (
             "policy",
+            "opa_url",
             "home",
             "otlp_endpoint",
             "hosts_file",
@@ -119,6 +127,7 @@ def check(options: Any) -> Settings:
             )
     return Settings(
         policy=policy,
+        opa_url=opa_url(values["opa_url"]),
         home=Path(values["home"]).expanduser() if values["home"] else default_home(),
         otlp_endpoint=endpoint,
         hosts_file=hosts,
@@ -126,6 +135,32 @@ def check(options: Any) -> Settings:
         redaction_timeout=float(values["redaction_timeout"]),
         labels=_labels(values["labels"]),
     )
+
+
+def opa_url(text: str) -> str:
+    """Check the URL of an OPA server, which may be none; raises `OptionsError`."""
+    if text and not _is_server(text):
+        raise exceptions.OptionsError(
+            "aegis_opa_url: give the URL of an OPA server, such as http://127.0.0.1:8181, "
+            "without a name, a password or a query."
+        )
+    return text
+
+
+def _is_server(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # The port is read only when it is asked for, and may then be wrong.
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and "@" not in parts.netloc
+            and not any(mark in text for mark in "?# \\")
+            and text.isprintable()
+        )
+    except ValueError:
+        return False
 
 
 def _labels(written: str) -> dict[str, str]:

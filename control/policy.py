@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from control import policy_analysis, policy_show
+from control import bundles, policy_analysis, policy_show
 from control.agents import Json
 from control.home import BAD_INPUT, FAILED_CHECK, complain, out, print_json
 from redaction import RedactionError, profile_from
@@ -102,4 +102,5 @@ def print_schema() -> None:
 
 
 policy_show.register(app)
+bundles.register(app)
 policy_analysis.register(app)
