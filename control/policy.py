@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from control import policy_show
+from control import policy_explain, policy_show, policy_test
 from control.agents import Json
 from control.home import (
     BAD_INPUT,
@@ -21,6 +21,8 @@ from control.home import (
 from rules import PolicyError, PolicySet, compile_policy, load_bundle, load_policy, schema
 
 app = typer.Typer(help="Policies: what is allowed.", no_args_is_help=True)
+policy_test.register(app)
+policy_explain.register(app)
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, YAML or JSON.")]
 
