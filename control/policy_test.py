@@ -13,15 +13,21 @@ from rich.markup import escape
 
 from control.agents import Json
 from control.home import BAD_INPUT, FAILED_CHECK, complain, out, print_json, table
-from control.user_rego_client import UserRegoClient
+from control.user_rego_client import DEFAULT_SECONDS, UserRegoClient
 from rules import Bundle, PolicyError, Problem, load_bundle
 from rules.errors import refused
 from rules.marked_yaml import read
 from rules.own_rego import USER_PATH
-from rules.policy import is_test, policy_files
+from rules.policy import DOCUMENTS, is_test, policy_files
 from rules.policy_bench import PolicyBench
 from rules.policy_test import CaseResult, load_policy_test, run_test
 from rules.policy_test_rego import emit_rego
+
+MAX_LEVELS = 4
+"""Folders above a test in which its policy is looked for."""
+
+OWN_SECONDS = DEFAULT_SECONDS
+"""How long a policy's own Rego may take over one case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class TestReport:
     @property
     def fired(self) -> frozenset[str]:
         """The ids of all rules that took part in any case."""
-        return frozenset().union(*(result.fired for result in self.results))
+        return frozenset[str]().union(*(result.fired for result in self.results))
 
 
 @contextmanager
@@ -49,7 +55,7 @@ def bench_of(bundle: Bundle) -> Iterator[PolicyBench]:
         for path, text in bundle.modules.items()
         if path.startswith(USER_PATH)
     }
-    with UserRegoClient(modules) as own:
+    with UserRegoClient(modules, seconds=OWN_SECONDS) as own:
         yield PolicyBench(bundle, own.evaluate if modules else None)
 
 
@@ -73,10 +79,29 @@ def run_tests(path: Path) -> TestReport:
         if test.policy is not None:
             policy = file.parent / test.policy
         else:
-            policy = path if path.is_dir() else file.parent
+            policy = path if path.is_dir() else _folder_of(file)
         with bench_of(load_bundle(policy)) as bench:
             results += run_test(test, bench)
     return TestReport(tuple(results))
+
+
+def _folder_of(file: Path) -> Path:
+    """Find the policy folder a test is in: the nearest that holds a document of kind Policy."""
+    for folder in file.absolute().parents[:MAX_LEVELS]:
+        for other in sorted(folder.iterdir()):
+            if other.suffix in DOCUMENTS and other.is_file() and _kind(other) == "Policy":
+                return folder
+    raise refused(
+        str(file), "it is in no policy folder", "Name its policy: add `policy: FILE` to the test."
+    )
+
+
+def _kind(file: Path) -> str:
+    try:
+        data = read(file.read_bytes(), file.name).data
+    except (PolicyError, OSError):
+        return ""
+    return str(data.get("kind")) if isinstance(data, dict) else ""
 
 
 def _tests_in(folder: Path) -> list[Path]:
