@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from control import bundles, policy_analysis, policy_show
+from control import bundles, policy_analysis, policy_explain, policy_show, policy_test
 from control.agents import Json
 from control.home import BAD_INPUT, FAILED_CHECK, complain, out, print_json
 from redaction import RedactionError, profile_from
@@ -25,6 +25,8 @@ from rules import (
 )
 
 app = typer.Typer(help="Policies: what is allowed.", no_args_is_help=True)
+policy_test.register(app)
+policy_explain.register(app)
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, YAML or JSON.")]
 

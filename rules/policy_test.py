@@ -70,7 +70,7 @@ class CaseResult:
 
 
 @functools.cache
-def test_schema() -> dict[str, Any]:
+def policy_test_schema() -> dict[str, Any]:
     """Give the JSON Schema (2020-12) of a policy test."""
     document: dict[str, Any] = json.loads(SCHEMA_FILE.read_text("utf-8"))
     return document
@@ -97,7 +97,7 @@ def parse_policy_test(text: str | bytes, name: str) -> PolicyTest:
         raise PolicyError(
             [marked.problem((), "a policy test is a mapping", "Begin with `kind: PolicyTest`.")]
         )
-    problems = check_shape(marked, test_schema()) or list(_check_meaning(marked))
+    problems = check_shape(marked, policy_test_schema()) or list(_check_meaning(marked))
     if problems:
         raise PolicyError(problems)
     data = marked.data
