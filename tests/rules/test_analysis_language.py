@@ -26,8 +26,12 @@ def change(*changes):
     return diff(rich(), rich(*changes))
 
 
-def ask(asked, bundle=None, **options):
-    verdict = Judge(bundle or rich(), **options).ask(parse_record(asked))
+def ask(asked, bundle=None):
+    """Ask about a record that was made under a policy that is known and looked for all labels."""
+    then = rich(("limit: 20,", "limit: 21,"))
+    verdict = Judge(bundle or rich(), [then]).ask(
+        parse_record({**asked, "revision": then.revision})
+    )
     return verdict.effects, set(verdict.depends)
 
 
@@ -42,7 +46,7 @@ WHOLE = {"groups": [], "data": [], "environment": {}}
 def test_the_time_of_the_record_decides():
     deploy = record("notes.test", agent="guest", tools=["deploy"], groups=[], data=[])
     deploy["environment"] = {"stage": "test"}
-    assert ask({**deploy, "time": MONDAY_NOON}) == (("allow", "deny"), {"arguments"})
+    assert ask({**deploy, "time": MONDAY_NOON}) == (("allow",), set())
     assert ask({**deploy, "time": SUNDAY_NOON}) == (("deny",), set())
 
 
@@ -51,6 +55,10 @@ def test_data_labels_come_from_the_record_or_stay_open():
     assert ask({**asked, "data": []}) == (("allow",), set())
     assert ask({**asked, "data": ["secret"]}) == (("deny",), set())
     assert ask(asked) == (("allow", "deny"), {"data"})
+    # Nobody looked for what the candidate looks for.
+    other = rich(("{id: secret, entities: [CREDIT_CARD]}", "{id: secret, entities: [IBAN_CODE]}"))
+    assert ask({**asked, "data": []}, other) == (("allow", "deny"), {"data"})
+    assert ask({**asked, "data": ["secret"]}, other) == (("deny",), set())
 
 
 def test_environment_labels_come_from_the_record_or_stay_open():
@@ -70,7 +78,8 @@ def test_conditions_on_arguments_stay_open():
         ("      max_amount: 5000\n", ""), ("    when: {arguments: {amount: {over: 1000}}}\n", "")
     )
     effects, depends = ask(pay)
-    assert (effects, depends) == (("allow", "deny"), {"arguments"})
+    # The constraints on the tool are the same and are known to have held.
+    assert (effects, depends) == (("allow", "require_approval"), {"arguments"})
     assert ask(pay, without)[0][0] == "require_approval"
 
 
