@@ -104,6 +104,15 @@ class Exchange:
                 self._head.setdefault(key.lower(), []).append(value)
         return self._head.get(name, [])
 
+    def texts_of_headers(self, request: http.Request) -> dict[str, list[str]]:
+        """Give the values of all headers as text, by their lower-case names."""
+        self.header(request, b"")
+        assert self._head is not None
+        return {
+            name.decode("latin-1"): [value.decode("latin-1") for value in values]
+            for name, values in self._head.items()
+        }
+
     @property
     def target(self) -> Destination | None:
         """Where the call really goes."""

@@ -80,6 +80,9 @@ class PolicySet:
             self._sources: Mapping[str, str] = config["sources"]
             self._read = ReadSet(config)
             self._tools = ToolIndex(config["tools"])
+            self.reads_headers = any(
+                tool.get("http", {}).get("headers") for tool in config["tools"].values()
+            )
             self._options = {
                 name: DestinationOptions(
                     item["region"], item["tier"], item["trace_context"], item["tls"]

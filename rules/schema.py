@@ -25,9 +25,9 @@ def schema() -> dict[str, Any]:
     return document
 
 
-def check_shape(marked: Marked) -> list[Problem]:
-    """Give every mistake in the shape of a policy, in the order in which they stand."""
-    validator = Draft202012Validator(schema())
+def check_shape(marked: Marked, against: dict[str, Any] | None = None) -> list[Problem]:
+    """Give every mistake in the shape of a document (a policy), in the order of its lines."""
+    validator = Draft202012Validator(against or schema())
     found = [
         problem
         for error in validator.iter_errors(marked.data)
