@@ -274,3 +274,38 @@ def test_a_suggestion_keeps_what_restricts():
         "tools": ["ehr.read"],
         "destinations": ["ehr"],
     }
+
+
+MATCHED = """\
+apiVersion: aegis/v1
+kind: Policy
+metadata: {name: matched}
+destinations: [{id: api, hosts: [api.test]}, {id: graph, hosts: [graph.test]}]
+tools:
+  - id: api.pay
+    destination: api
+    http:
+      methods: [POST]
+      path: /v1
+      query: {action: [pay, refund]}
+      headers: {X-Target: a}
+      body: {/kind: transfer, "$.lines[0].sort": x}
+  - {id: graph.send, destination: graph, graphql: {type: mutation, fields: [transfer]}}
+rules:
+  - {id: pays, agents: [planner], tools: [api.pay], effect: allow}
+  - {id: sends, agents: [planner], tools: [graph.send], effect: allow}
+"""
+
+
+def test_the_sample_of_a_tool_is_matched_to_it():
+    old, new = (
+        compile_policy(parse_policy(text, "m.yaml"))
+        for text in (MATCHED, MATCHED.replace("agents: [planner]", "agents: [finance]"))
+    )
+    told = {(d.agents, d.actions[0], d.before.rule, d.after.rule) for d in diff(old, new).decisions}
+    assert told == {
+        (("finance",), "api.pay (POST /v1)", "default-deny", "pays"),
+        (("finance",), "graph.send (mutation transfer)", "default-deny", "sends"),
+        (("planner",), "api.pay (POST /v1)", "pays", "default-deny"),
+        (("planner",), "graph.send (mutation transfer)", "sends", "default-deny"),
+    }
