@@ -15,6 +15,7 @@ from typing import Any
 from rules.bundle import Bundle
 from rules.decision import AgentRef, Decision, Effect, ToolCall
 from rules.policy_set import PolicySet
+from rules.read_set import ReadSet
 from rules.recorded import Recorded
 from rules.variants import (
     ARGUMENT,
@@ -71,10 +72,12 @@ class Judge:
         self._timed = any(
             part["kind"] == "time" for parts in self._guards.values() for part in parts
         )
-        self._labels = tuple(sorted(tables["labels"]))
+        self._looked_for = ReadSet(tables).labelled_entities
+        known = {policy.revision: configuration(policy) for policy in (bundle, *recorded)}
         self._known: dict[str, Mapping[str, Mapping[str, Any]]] = {
-            known.revision: configuration(known)["tools"] for known in (bundle, *recorded)
+            revision: then["tools"] for revision, then in known.items()
         }
+        self._found = {name: ReadSet(then).labelled_entities for name, then in known.items()}
         self._policies: dict[tuple[Any, ...], PolicySet] = {}
         self._answers: dict[tuple[Any, ...], Verdict] = {}
         self._policy(kept=True, lenient=True, environment=None)
@@ -106,11 +109,11 @@ class Judge:
     def _ask(self, record: Recorded) -> Verdict:
         depends: set[str] = set()
         answers: set[tuple[str, str]] = set()
-        datas = [record.data] if record.data is not None else list({(), self._labels})
+        datas = self._datas(record)
         by_calls: dict[tuple[bool, int], set[str]] = {}
         for (index, calls), data in product(enumerate(self._possible_calls(record)), datas):
             best, worst = (
-                self._strictest(record, calls, data or (), lenient) for lenient in (True, False)
+                self._strictest(record, calls, data, lenient) for lenient in (True, False)
             )
             answers |= {best, worst}
             if best[0] != worst[0]:
@@ -126,6 +129,20 @@ class Judge:
             answers.add((str(Effect.DENY), "user:*"))
         ordered = sorted(answers, key=lambda answer: (Effect(answer[0]).strictness, answer[1]))
         return Verdict(tuple(ordered), frozenset(depends))
+
+    def _datas(self, record: Recorded) -> list[tuple[str, ...]]:
+        """Give the data labels that a request may have had.
+
+        A firewall looks only for those that its policy asks for.
+        """
+        found = self._found.get(record.revision, {}) if record.data is not None else {}
+        data = record.data or ()
+        unseen = [
+            label
+            for label, entities in self._looked_for.items()
+            if label not in data and set(found.get(label, ())) != set(entities)
+        ]
+        return [data, (*data, *unseen)] if unseen else [data]
 
     def _strictest(
         self, record: Recorded, calls: Sequence[ToolCall], data: tuple[str, ...], lenient: bool

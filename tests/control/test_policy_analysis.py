@@ -1,6 +1,8 @@
 """Policies compared with one another and with the log, by command."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -259,3 +261,17 @@ def test_the_shadow_report(aegis, log):
         True,
     )
     assert told["observed"][0]["count"] == 1
+
+
+def test_coverage_by_tests(aegis, policy, tmp_path, monkeypatch):
+    ran = []
+
+    def run_tests(path):
+        ran.append(path)
+        return SimpleNamespace(fired=frozenset({"models", "default-deny"}))
+
+    monkeypatch.setitem(sys.modules, "control.policy_test", SimpleNamespace(run_tests=run_tests))
+    told = aegis("policy", "coverage", "--json", "--tests", tmp_path, policy())
+    rules = json.loads(told.out)["parts"]["rules"]
+    assert ran == [tmp_path]
+    assert (rules["covered"], rules["total"], rules["uncovered"]) == (1, 2, ["payments"])

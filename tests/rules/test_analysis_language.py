@@ -26,8 +26,12 @@ def change(*changes):
     return diff(rich(), rich(*changes))
 
 
-def ask(asked, bundle=None, **options):
-    verdict = Judge(bundle or rich(), **options).ask(parse_record(asked))
+def ask(asked, bundle=None):
+    """Ask about a record that was made under a policy that is known and looked for all labels."""
+    then = rich(("limit: 20,", "limit: 21,"))
+    verdict = Judge(bundle or rich(), [then]).ask(
+        parse_record({**asked, "revision": then.revision})
+    )
     return verdict.effects, set(verdict.depends)
 
 
@@ -42,7 +46,7 @@ WHOLE = {"groups": [], "data": [], "environment": {}}
 def test_the_time_of_the_record_decides():
     deploy = record("notes.test", agent="guest", tools=["deploy"], groups=[], data=[])
     deploy["environment"] = {"stage": "test"}
-    assert ask({**deploy, "time": MONDAY_NOON}) == (("allow", "deny"), {"arguments"})
+    assert ask({**deploy, "time": MONDAY_NOON}) == (("allow",), set())
     assert ask({**deploy, "time": SUNDAY_NOON}) == (("deny",), set())
 
 
@@ -51,6 +55,10 @@ def test_data_labels_come_from_the_record_or_stay_open():
     assert ask({**asked, "data": []}) == (("allow",), set())
     assert ask({**asked, "data": ["secret"]}) == (("deny",), set())
     assert ask(asked) == (("allow", "deny"), {"data"})
+    # Nobody looked for what the candidate looks for.
+    other = rich(("{id: secret, entities: [CREDIT_CARD]}", "{id: secret, entities: [IBAN_CODE]}"))
+    assert ask({**asked, "data": []}, other) == (("allow", "deny"), {"data"})
+    assert ask({**asked, "data": ["secret"]}, other) == (("deny",), set())
 
 
 def test_environment_labels_come_from_the_record_or_stay_open():
@@ -70,7 +78,8 @@ def test_conditions_on_arguments_stay_open():
         ("      max_amount: 5000\n", ""), ("    when: {arguments: {amount: {over: 1000}}}\n", "")
     )
     effects, depends = ask(pay)
-    assert (effects, depends) == (("allow", "deny"), {"arguments"})
+    # The constraints on the tool are the same and are known to have held.
+    assert (effects, depends) == (("allow", "require_approval"), {"arguments"})
     assert ask(pay, without)[0][0] == "require_approval"
 
 
@@ -264,4 +273,39 @@ def test_a_suggestion_keeps_what_restricts():
         "entities": ["US_SSN", "MEDICAL_RECORD_NUMBER"],
         "tools": ["ehr.read"],
         "destinations": ["ehr"],
+    }
+
+
+MATCHED = """\
+apiVersion: aegis/v1
+kind: Policy
+metadata: {name: matched}
+destinations: [{id: api, hosts: [api.test]}, {id: graph, hosts: [graph.test]}]
+tools:
+  - id: api.pay
+    destination: api
+    http:
+      methods: [POST]
+      path: /v1
+      query: {action: [pay, refund]}
+      headers: {X-Target: a}
+      body: {/kind: transfer, "$.lines[0].sort": x}
+  - {id: graph.send, destination: graph, graphql: {type: mutation, fields: [transfer]}}
+rules:
+  - {id: pays, agents: [planner], tools: [api.pay], effect: allow}
+  - {id: sends, agents: [planner], tools: [graph.send], effect: allow}
+"""
+
+
+def test_the_sample_of_a_tool_is_matched_to_it():
+    old, new = (
+        compile_policy(parse_policy(text, "m.yaml"))
+        for text in (MATCHED, MATCHED.replace("agents: [planner]", "agents: [finance]"))
+    )
+    told = {(d.agents, d.actions[0], d.before.rule, d.after.rule) for d in diff(old, new).decisions}
+    assert told == {
+        (("finance",), "api.pay (POST /v1)", "default-deny", "pays"),
+        (("finance",), "graph.send (mutation transfer)", "default-deny", "sends"),
+        (("planner",), "api.pay (POST /v1)", "pays", "default-deny"),
+        (("planner",), "graph.send (mutation transfer)", "sends", "default-deny"),
     }
