@@ -56,6 +56,16 @@ class Home:
         return self.folder / "agents.db"
 
     @property
+    def policies(self) -> Path:
+        """Applied policies, their history and the candidate beside."""
+        return self.folder / "policies.db"
+
+    @property
+    def last_bundle(self) -> Path:
+        """The last good policy that a bundle server gave, for a start without the server."""
+        return self.folder / "last-bundle.tar.gz"
+
+    @property
     def secret(self) -> Path:
         """The key of hashes that stand for personal values."""
         return self.folder / "hash.key"
