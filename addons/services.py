@@ -14,7 +14,9 @@ from mitmproxy.options import CONF_DIR
 
 from addons import home as home_folder
 from addons import mitm_patches, options
-from addons.policy_watch import PolicyWatch
+from addons.policy_place import open_source
+from addons.policy_source import CandidateSource, PolicySource, SourceError
+from addons.policy_watch import CandidateWatch, PolicyWatch
 from addons.redactor import RedactionFailed, Redactor
 from addons.resolver import Resolver
 from addons.spans import Spans
@@ -28,7 +30,7 @@ from ledger import (
     ensure_default_agent,
     load_or_create_signer,
 )
-from rules import PolicyError, PolicySet, load_bundle
+from rules import PolicyError, PolicySet
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ class Services:
     settings: options.Settings
     home: Home
     policy: PolicySet
+    candidate: PolicySet | None = None
+    """The policy in the shadow, which decides nothing."""
     log: GroupCommit
     agents: AgentStore
     redactor: Redactor
@@ -54,7 +58,7 @@ class Services:
         self._open = False
         self._problem = ""
         self.ready = False
-        self._watch: PolicyWatch | None = None
+        self._watches: list[PolicyWatch | CandidateWatch] = []
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -75,7 +79,7 @@ class Services:
         if not self._problem:
             try:
                 self._open_all(options.check(ctx.options))
-            except (PolicyError, LedgerError, exceptions.OptionsError) as error:
+            except (PolicyError, SourceError, LedgerError, exceptions.OptionsError) as error:
                 self._problem = str(error)
             except OSError as error:
                 self._problem = f"{error.filename or 'the firewall'}: {error.strerror or error}"
@@ -87,9 +91,11 @@ class Services:
             raise exceptions.OptionsError(self._problem)
 
     def _open_all(self, settings: options.Settings) -> None:
-        policy = PolicySet(load_bundle(settings.policy))
         home = home_folder.prepare(settings.home)
-        self.settings, self.home, self.policy = settings, home, policy
+        self._source: PolicySource = open_source(settings.place, home)
+        self.settings, self.home = settings, home
+        self.policy = PolicySet(self._source.load())
+        self._candidates = CandidateSource(home.policies)
         self.agents = SqliteAgents(home.agents)
         ensure_default_agent(self.agents, home.default_token)
         self._ledger = SqliteLog(home.log, load_or_create_signer(home.log_key))
@@ -119,10 +125,12 @@ class Services:
             logger.error("The firewall does not start: %s", str(error) or type(error).__name__)
             ctx.master.shutdown()
             return
-        self._watch = PolicyWatch(
-            self.settings.policy, self.policy, self.adopt, self.log, self.redactor
-        )
-        self._watch.start()
+        self._watches = [
+            PolicyWatch(self._source, self.policy, self.adopt, self.log, self.redactor),
+            CandidateWatch(self._candidates, self.adopt_candidate, self.log),
+        ]
+        for watch in self._watches:
+            watch.start()
         self.ready = True
         logger.info(
             "Aegis decides by policy '%s', revision %s, mode %s.",
@@ -143,6 +151,7 @@ class Services:
             }
         )
         await self.redactor.start(self.policy.all_redactions)
+        await self._source.accepted()
 
     async def done(self) -> None:
         """Stop everything; what was accepted for the log is in it afterwards.
@@ -153,8 +162,10 @@ class Services:
         if not self._open:
             return
         self._open = False
-        if self._watch is not None:
-            await self._watch.stop()
+        for watch in self._watches:
+            await watch.stop()
+        await self._source.close()
+        await self._candidates.close()
         await self.redactor.close()
         try:
             await self.log.append({"kind": "stop", "time": home_folder.timestamp()})
@@ -171,6 +182,10 @@ class Services:
     def adopt(self, policy: PolicySet) -> None:
         """Take a new policy from the next request on."""
         self.policy = policy
+
+    def adopt_candidate(self, candidate: PolicySet | None) -> None:
+        """Take the policy that runs in the shadow, None for none."""
+        self.candidate = candidate
 
 
 def _harden(opts: Any) -> None:

@@ -15,7 +15,7 @@ def bundle_in_force(home: Home, named: str) -> tuple[str, Bundle]:
     A bundle server's is the last good one it gave; raises `PolicyError`, `StoreUnavailable`.
     """
     if named.startswith(("http://", "https://")):
-        return named, read_bundle(home.last_bundle)
+        return named, read_bundle(home.last_bundle(named))
     if named:
         return named, load_bundle(Path(named))
     applied = applied_policy(home)

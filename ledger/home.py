@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +61,10 @@ class Home:
         """Applied policies, their history and the candidate beside."""
         return self.folder / "policies.db"
 
-    @property
-    def last_bundle(self) -> Path:
-        """The last good policy that a bundle server gave, for a start without the server."""
-        return self.folder / "last-bundle.tar.gz"
+    def last_bundle(self, url: str) -> Path:
+        """Give where the last good policy of a bundle server is kept for a start without it."""
+        name = hashlib.sha256(url.encode()).hexdigest()[:16]
+        return self.folder / f"last-bundle-{name}.tar.gz"
 
     @property
     def secret(self) -> Path:
