@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from control import policy_history, policy_show
+from control import policy_history, policy_server, policy_show
 from control.agents import Json
 from control.home import (
     BAD_INPUT,
@@ -83,3 +83,4 @@ def print_schema() -> None:
 
 policy_show.register(app)
 policy_history.register(app)
+policy_server.register(app)
