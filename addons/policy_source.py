@@ -51,9 +51,13 @@ class PolicySource(Protocol):
 class _Polled:
     """What the sources share that are looked at again and again, on a thread."""
 
+    settles = True
+    """Whether a change may be seen half done, and must have come to rest before it is read."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self._seen: object = None
+        self._before: object = None
 
     def load(self) -> Bundle:
         self._seen = self._stamp()
@@ -80,7 +84,9 @@ class _Polled:
                 return None
             self._seen = str(error)
             raise
-        if stamp == self._seen:
+        before, self._before = self._before, stamp
+        # Half a policy may be right in itself and allow more than the whole.
+        if stamp == self._seen or (self.settles and stamp != before):
             return None
         # Taken before it is read: what changes meanwhile is seen the next time.
         self._seen = stamp
@@ -110,18 +116,11 @@ class FileSource(_Polled):
 class FolderSource(FileSource):
     """A folder of policies; it has changed when any of its files has, or their number."""
 
-    def _look(self) -> Bundle | None:
-        before = self._seen
-        bundle = super()._look()
-        # Many files are seldom written in one moment: what is still changing is left for later.
-        if bundle is not None and self._stamp() != self._seen:
-            self._seen = before
-            return None
-        return bundle
-
 
 class StoreSource(_Polled):
     """The policy that was applied on the home folder, else the default one."""
+
+    settles = False
 
     def __init__(self, path: Path, default: Path = DEFAULT_POLICY) -> None:
         super().__init__(str(path))

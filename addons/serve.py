@@ -213,7 +213,9 @@ def _supervise(arguments: argparse.Namespace) -> int:
             for name in (arguments.bundle_key, arguments.bundle_ca)
         )
         # Once here, lest all workers say the same of a wrong policy.
-        PolicySet(open_source(Place(arguments.policy, key, ca), home).load())
+        source = open_source(Place(arguments.policy, key, ca), home)
+        PolicySet(source.load())
+        asyncio.run(source.close())
     except (PolicyError, SourceError, LedgerError) as error:
         print(f"aegis: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -28,6 +28,8 @@ class Bundles:
     def __init__(self, home: Home, policy: Path | None) -> None:
         self._home = home
         self._policy = policy
+        self.settles = policy is not None
+        """Whether a change may be seen half done, and must have come to rest before it is read."""
 
     def stamp(self) -> object:
         """Give what changes with the policy; raises `PolicyError`, `StoreUnavailable`."""

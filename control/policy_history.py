@@ -15,7 +15,16 @@ import typer
 from rich.markup import escape
 
 from control.agents import Json
-from control.home import BAD_INPUT, FAILED_CHECK, complain, home_of, out, print_json, table
+from control.home import (
+    BAD_INPUT,
+    FAILED_CHECK,
+    complain,
+    home_of,
+    out,
+    print_json,
+    running_on,
+    table,
+)
 from ledger import (
     Home,
     PolicyEvent,
@@ -54,11 +63,8 @@ def apply(context: typer.Context, policy: PolicyPath, why: Why, who: Who = None)
     home = home_of(context)
     with _stores(home) as (policies, log):
         event = policies.apply(stored, who=_name(who), why=why, note=lambda e: _note(log, e))
-    out().print(
-        escape(
-            f"Policy '{event.name}' revision {event.revision} is applied (number {event.number})."
-        )
-    )
+    out().print(escape(f"Policy '{event.name}' revision {event.revision} is applied."))
+    _warn(home)
 
 
 def rollback(
@@ -73,9 +79,11 @@ def rollback(
     who: Who = None,
 ) -> None:
     """Put a policy in force again that was applied before."""
-    with _stores(home_of(context)) as (policies, log):
+    home = home_of(context)
+    with _stores(home) as (policies, log):
         event = policies.roll_back(revision, who=_name(who), why=why, note=lambda e: _note(log, e))
     out().print(escape(f"Policy '{event.name}' revision {event.revision} is in force again."))
+    _warn(home)
 
 
 def history(context: typer.Context, as_json: Json = False) -> None:
@@ -134,6 +142,16 @@ def stop_shadow(context: typer.Context) -> None:
         complain("no policy runs in the shadow.")
         raise typer.Exit(BAD_INPUT)
     out().print(escape(f"Policy '{ended.name}' revision {ended.revision} has left the shadow."))
+
+
+def _warn(home: Home) -> None:
+    """Say so when the running firewall was told to decide by something else."""
+    running = running_on(home)
+    if running is not None and running.policy:
+        complain(
+            f"the running firewall decides by {running.policy} and not by what is applied; "
+            "start it without --policy."
+        )
 
 
 def _checked(path: Path) -> StoredPolicy:

@@ -43,7 +43,7 @@ class Publisher:
 
     def __init__(self, bundles: Bundles) -> None:
         self._bundles = bundles
-        self._seen = bundles.stamp()
+        self._seen = self._before = bundles.stamp()
         self.offers: Mapping[str, Offer] = bundles.make()
         self._waiting: set[asyncio.Event] = set()
 
@@ -64,7 +64,9 @@ class Publisher:
                 return
             self._seen = str(error)
             raise
-        if stamp == self._seen:
+        before, self._before = self._before, stamp
+        # Half a policy may be right in itself and allow more than the whole.
+        if stamp == self._seen or (self._bundles.settles and stamp != before):
             return
         self._seen = stamp
         offers = await asyncio.to_thread(self._bundles.make)

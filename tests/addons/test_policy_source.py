@@ -117,6 +117,21 @@ async def test_a_folder_has_changed_when_any_of_its_files_has(tmp_path: Path) ->
     await nothing(source)
 
 
+async def test_a_change_is_read_only_once_it_has_come_to_rest(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(POLICY % 443)
+    source = FolderSource(folder)
+    source.load()
+    waiting = asyncio.ensure_future(source.changed())
+    (folder / "a.yaml").write_text(POLICY % 8443)
+    for step in range(8):
+        await asyncio.sleep(0.1)
+        (folder / "b.yaml").write_text(MORE % f"step{step}")
+        assert not waiting.done()
+    assert await soon(waiting) == load_bundle(folder)
+
+
 # What was applied -----------------------------------------------------------------------------
 
 

@@ -299,7 +299,7 @@ def test_commands_and_a_firewall_under_load_write_one_log(
 def test_a_candidate_is_noticed_when_it_starts_and_stops(
     start: Callable[..., Firewall], world: World, tmp_path: Path
 ) -> None:
-    firewall = start()
+    firewall = start(policy=plain(world))
     candidate = tmp_path / "next.yaml"
     candidate.write_text(limited(world, 1), "utf-8")
     assert aegis(firewall, "policy", "shadow", "start", candidate).returncode == 0
@@ -308,6 +308,8 @@ def test_a_candidate_is_noticed_when_it_starts_and_stops(
     assert started["revision"] == load_bundle(candidate).revision
     assert pay(firewall, world, 5000) == 201
     assert status(firewall)["revision"] == load_bundle(firewall.policy).revision
+    assert "decides by" in aegis(firewall, "policy", "apply", candidate, *WHY).stderr
+    assert pay(firewall, world, 5000) == 201
     assert aegis(firewall, "policy", "shadow", "stop").returncode == 0
     until(lambda: bool(notes(firewall, "shadow stopped")))
     assert notes(firewall, "activated") == notes(firewall, "refused") == []
