@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import Any
+
 from mitmproxy import http
 
 from addons.exchange import Exchange, exchange_of
 from addons.services import Services
-from rules import AgentRef, Effect, EvaluationError
+from rules import AgentRef, Decision, Effect, EvaluationError, PolicySet
 
 
 class Decide:
@@ -15,52 +18,100 @@ class Decide:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def http_connect(self, flow: http.HTTPFlow) -> None:
+    def http_connect(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decide whether the agent may have a tunnel to this destination at all."""
-        self._decide(flow, exchange_of(flow), "connect")
+        return self._decide(flow, exchange_of(flow), "connect")
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decide on a request whose body goes through in pieces, before it starts."""
         exchange = exchange_of(flow)
-        if exchange.streamed:
-            self._decide(flow, exchange, "request")
+        return self._decide(flow, exchange, "request") if exchange.streamed else None
 
-    def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decide on a request that was read whole."""
         exchange = exchange_of(flow)
-        if not exchange.streamed:
-            self._decide(flow, exchange, "request")
+        return None if exchange.streamed else self._decide(flow, exchange, "request")
 
-    def _decide(self, flow: http.HTTPFlow, exchange: Exchange, stage: str) -> None:
+    def _decide(
+        self, flow: http.HTTPFlow, exchange: Exchange, stage: str
+    ) -> Awaitable[None] | None:
         agent, destination = exchange.agent, exchange.destination
         if agent is None or destination is None:
             raise RuntimeError("decide ran before identify and locate")
+        question: dict[str, Any] = {
+            "stage": stage,
+            "agent": AgentRef(agent.id, agent.tenant, tuple(agent.groups)),
+            "scheme": destination.scheme,
+            "host": destination.host,
+            "port": destination.port,
+            "method": flow.request.method,
+            "body_kind": exchange.body.kind,
+            "calls": exchange.calls,
+            "on_behalf_of": exchange.on_behalf_of,
+            "data": exchange.data,
+            "now": exchange.started_at,
+        }
         policy = self._services.policy
+        if self._services.candidate is not None and stage == "request":
+            exchange.candidate = _or_none(self._services.candidate, question)
+        if self._services.evaluator.asks(policy):
+            return self._ask(exchange, policy, question)
         try:
-            decision = policy.decide(
-                stage=stage,
-                agent=AgentRef(agent.id, agent.tenant, tuple(agent.groups)),
-                scheme=destination.scheme,
-                host=destination.host,
-                port=destination.port,
-                method=flow.request.method,
-                body_kind=exchange.body.kind,
-                calls=exchange.calls,
-            )
+            decision = policy.decide(**question)
         except EvaluationError:
-            exchange.deny(
-                "policy_error",
-                "The policy gave no decision on this request, so it was not sent. "
-                "Its owner finds the cause with `aegis policy validate`.",
-                rule="fail-closed:decide",
-                status=503,
-            )
-            return
-        exchange.decision = decision
-        if decision.effect in (Effect.DENY, Effect.REQUIRE_APPROVAL) and not exchange.observing:
-            exchange.deny(
-                "policy_denied" if decision.effect is Effect.DENY else "approval_required",
-                decision.reason,
-                rule=decision.rule,
-                source=decision.source,
-            )
+            _no_decision(exchange)
+        else:
+            _settle(exchange, decision)
+        return None
+
+    async def _ask(self, exchange: Exchange, policy: PolicySet, question: dict[str, Any]) -> None:
+        """Decide where something outside of this process has to be asked."""
+        asking = policy.asking(**question)
+        try:
+            document = next(asking)
+            while True:
+                document = asking.send(await self._services.evaluator.evaluate(policy, document))
+        except StopIteration as end:
+            _settle(exchange, end.value)
+        except EvaluationError:
+            _no_decision(exchange)
+
+
+def _or_none(policy: PolicySet, question: dict[str, Any]) -> Decision | None:
+    """Ask a policy that is not in force, whose failure changes nothing."""
+    try:
+        return policy.decide(**question)
+    except EvaluationError:
+        return None
+
+
+def _no_decision(exchange: Exchange) -> None:
+    exchange.deny(
+        "policy_error",
+        "The policy gave no decision on this request, so it was not sent. "
+        "Its owner finds the cause with `aegis policy validate`.",
+        rule="fail-closed:decide",
+        status=503,
+    )
+
+
+def _settle(exchange: Exchange, decision: Decision) -> None:
+    exchange.decision = decision
+    if exchange.observing:
+        return
+    if decision.effect in (Effect.DENY, Effect.REQUIRE_APPROVAL):
+        exchange.deny(
+            "policy_denied" if decision.effect is Effect.DENY else "approval_required",
+            decision.reason,
+            rule=decision.rule,
+            source=decision.source,
+        )
+    elif decision.reserve:
+        # An obligation that is not met means deny.
+        exchange.deny(
+            "obligation_unmet",
+            f"The policy books this call on the budget '{decision.reserve[0].id}', and this "
+            "firewall keeps no budgets, so it was not sent.",
+            rule=decision.reserve[0].id,
+            status=503,
+        )

@@ -34,7 +34,7 @@ class Dial:
         return None if exchange.streamed else self._dial(flow, exchange)
 
     def _dial(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
-        destination, decision = exchange.destination, exchange.decision
+        destination, decision = exchange.target, exchange.decision
         if destination is None or decision is None:
             raise RuntimeError("dial ran before locate and decide")
         pins = self._pins.setdefault(flow.client_conn, {})

@@ -12,7 +12,7 @@ from typing import Any
 from mitmproxy import http
 
 from ledger import Agent
-from rules import Decision, ToolCall
+from rules import AgentRef, Decision, ToolCall
 
 METADATA_KEY = "aegis"
 
@@ -64,15 +64,23 @@ class Exchange:
     """Monotonic clock, nanoseconds."""
     agent: Agent | None = None
     token_id: str = ""
+    on_behalf_of: tuple[AgentRef, ...] = ()
+    """The agents that the caller says it acts for."""
     destination: Destination | None = None
+    routed: Destination | None = None
+    """Where the call goes instead, because policy keeps its data in a region."""
     address: str = ""
     """The one address that was resolved, judged and may be dialled."""
     body: Body = field(default_factory=Body)
     calls: Sequence[ToolCall] = ()
+    data: tuple[str, ...] = ()
+    """Labels of the classes of data that were found in the request."""
     rpc_ids: list[Any] | None = None
     """Ids of the JSON-RPC requests in the body, None when it holds none."""
     rpc_batch: bool = False
     decision: Decision | None = None
+    candidate: Decision | None = None
+    """What the policy that runs beside this one would have decided."""
     denial: Denial | None = None
     redacted: Counter[str] = field(default_factory=Counter)
     streamed: bool = False
@@ -95,6 +103,20 @@ class Exchange:
             for key, value in request.headers.fields:
                 self._head.setdefault(key.lower(), []).append(value)
         return self._head.get(name, [])
+
+    def texts_of_headers(self, request: http.Request) -> dict[str, list[str]]:
+        """Give the values of all headers as text, by their lower-case names."""
+        self.header(request, b"")
+        assert self._head is not None
+        return {
+            name.decode("latin-1"): [value.decode("latin-1") for value in values]
+            for name, values in self._head.items()
+        }
+
+    @property
+    def target(self) -> Destination | None:
+        """Where the call really goes."""
+        return self.routed or self.destination
 
     @property
     def observing(self) -> bool:

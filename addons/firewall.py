@@ -17,9 +17,12 @@ from addons.framing import Framing  # noqa: E402
 from addons.gate import Gate  # noqa: E402
 from addons.guard import Guard  # noqa: E402
 from addons.identify import Identify  # noqa: E402
+from addons.label import Label  # noqa: E402
 from addons.locate import Locate  # noqa: E402
+from addons.on_behalf_of import OnBehalfOf  # noqa: E402
 from addons.read import Read  # noqa: E402
 from addons.record import Record  # noqa: E402
+from addons.route import Route  # noqa: E402
 from addons.sanitise import Sanitise  # noqa: E402
 from addons.services import Services  # noqa: E402
 from addons.settle import Settle  # noqa: E402
@@ -34,12 +37,15 @@ def steps() -> list[Any]:
         Guard(
             [
                 Identify(services),
+                OnBehalfOf(services),
                 Locate(),
                 Framing(),
                 Read(services),
+                Label(services),
                 Decide(services),
                 TraceContext(services),
                 Sanitise(services),
+                Route(),
                 Dial(services),
                 Record(services),
                 Settle(services),

@@ -41,7 +41,7 @@ class Gate:
             flow.response = render(exchange)
 
     def _pass(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
-        destination = exchange.destination
+        destination = exchange.target
         assert destination is not None
         self._open.setdefault(flow.client_conn, {})[(exchange.address, destination.port)] = (
             destination.host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,17 +39,25 @@ class Settings:
     """What the operator asked for, checked."""
 
     policy: Path
+    opa_url: str
     home: Path
     otlp_endpoint: str
     hosts_file: Path | None
     redaction_workers: int
     redaction_timeout: float
+    labels: Mapping[str, str]
 
 
 def declare(loader: Loader) -> None:
     """Declare the options to mitmproxy."""
     loader.add_option(
         "aegis_policy", str, "", "Policy file (YAML, JSON) or OPA bundle. Default: developer pack."
+    )
+    loader.add_option(
+        "aegis_opa_url",
+        str,
+        "",
+        "URL of an OPA server that has the bundle and decides. Default: the embedded engine.",
     )
     loader.add_option(
         "aegis_home", str, "", "Folder of the keys, the log and the agents. Default: ~/.aegis"
@@ -58,6 +67,9 @@ def declare(loader: Loader) -> None:
     )
     loader.add_option(
         "aegis_hosts_file", str, "", "Names and addresses that come before DNS, as in hosts(5)."
+    )
+    loader.add_option(
+        "aegis_labels", str, "", "Labels of this environment, such as stage=production,site=eu."
     )
     loader.add_option("aegis_redaction_workers", int, 1, "Processes that look for personal data.")
     loader.add_option(
@@ -71,11 +83,13 @@ def check(options: Any) -> Settings:
         name: getattr(options, f"aegis_{name}")
         for name in (
             "policy",
+            "opa_url",
             "home",
             "otlp_endpoint",
             "hosts_file",
             "redaction_workers",
             "redaction_timeout",
+            "labels",
         )
     }
     policy = Path(values["policy"]).expanduser() if values["policy"] else DEFAULT_POLICY
@@ -113,9 +127,52 @@ def check(options: Any) -> Settings:
             )
     return Settings(
         policy=policy,
+        opa_url=opa_url(values["opa_url"]),
         home=Path(values["home"]).expanduser() if values["home"] else default_home(),
         otlp_endpoint=endpoint,
         hosts_file=hosts,
         redaction_workers=values["redaction_workers"],
         redaction_timeout=float(values["redaction_timeout"]),
+        labels=_labels(values["labels"]),
     )
+
+
+def opa_url(text: str) -> str:
+    """Check the URL of an OPA server, which may be none; raises `OptionsError`."""
+    if text and not _is_server(text):
+        raise exceptions.OptionsError(
+            "aegis_opa_url: give the URL of an OPA server, such as http://127.0.0.1:8181, "
+            "without a name, a password or a query."
+        )
+    return text
+
+
+def _is_server(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # The port is read only when it is asked for, and may then be wrong.
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and "@" not in parts.netloc
+            and not any(mark in text for mark in "?# \\")
+            and text.isprintable()
+        )
+    except ValueError:
+        return False
+
+
+def _labels(written: str) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in written.split(","))):
+        name, _, value = item.partition("=")
+        if not _LABEL.fullmatch(name) or not value or len(value) > 63:
+            raise exceptions.OptionsError(
+                f"aegis_labels: '{item}' is no label; write them like stage=production,site=eu."
+            )
+        labels[name] = value
+    return labels
+
+
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")

@@ -82,6 +82,8 @@ class Read:
                 else {}
             )
             calls: list[ToolCall] = []
+            policy = self._services.policy
+            headers = exchange.texts_of_headers(flow.request) if policy.reads_headers else {}
             for reading in readings(path):
                 request = HttpRequest(
                     method=flow.request.method,
@@ -92,10 +94,9 @@ class Read:
                     query=query,
                     body=body.value,
                     body_kind=body.kind,
+                    headers=headers,
                 )
-                calls += [
-                    call for call in self._services.policy.match_tools(request) if call not in calls
-                ]
+                calls += [call for call in policy.match_tools(request) if call not in calls]
             return calls
         except ToolError as error:
             exchange.deny("tool_call_malformed", str(error), rule="read", status=400)

@@ -15,7 +15,7 @@ from addons.denial import render
 from addons.exchange import Exchange, exchange_of
 from addons.services import Services
 from ledger import LedgerError
-from rules import Effect
+from rules import Decision, Effect
 
 _LONG_NUMBER = re.compile(r"[0-9](?:[-._]?[0-9]){7,}")
 
@@ -110,6 +110,7 @@ class Record:
             "destination": self._destination(exchange),
             "request": self._request(flow, exchange),
             "tools": [call.name for call in exchange.calls],
+            **self._circumstances(exchange),
             "redacted": dict(exchange.redacted),
             "timing_us": {step: spent // 1000 for step, spent in exchange.timings.items()},
             "trace_id": exchange.trace_id,
@@ -117,6 +118,29 @@ class Record:
         if denial is not None:
             entry["code"] = denial.code
         return entry
+
+    def _circumstances(self, exchange: Exchange) -> dict[str, Any]:
+        """What else the decision hung on and what it asked for, so that it can be asked again."""
+        agent, decision = exchange.agent, exchange.decision
+        found: dict[str, Any] = {
+            "groups": list(agent.groups) if agent is not None else [],
+            "data": list(exchange.data),
+            "environment": dict(self._services.environment),
+        }
+        if exchange.on_behalf_of:
+            found["on_behalf_of"] = [
+                {"id": other.id, "tenant": other.tenant, "groups": list(other.groups)}
+                for other in exchange.on_behalf_of
+            ]
+        if decision is not None:
+            found.update(obligations(decision))
+        if exchange.candidate is not None:
+            found["shadow"] = {
+                "revision": exchange.candidate.revision,
+                "effect": str(exchange.candidate.effect),
+                "rule": exchange.candidate.rule,
+            }
+        return found
 
     def _destination(self, exchange: Exchange) -> dict[str, Any] | None:
         destination, decision = exchange.destination, exchange.decision
@@ -132,6 +156,7 @@ class Record:
             "port": destination.port,
             "address": exchange.address,
             "region": region,
+            **({"routed": exchange.routed.host} if exchange.routed is not None else {}),
         }
 
     def _request(self, flow: http.HTTPFlow, exchange: Exchange) -> dict[str, Any]:
@@ -149,6 +174,21 @@ class Record:
     def _digest(self, what: bytes, data: bytes) -> str:
         """Commit to a value that may be personal: keyed, so that it cannot be guessed."""
         return hmac.digest(self._services.redactor.key, what + b"\0" + data, hashlib.sha256).hex()
+
+
+def obligations(decision: Decision) -> dict[str, Any]:
+    """Give what a decision asks for beside its effect, and what observing rules would have done."""
+    found: dict[str, Any] = {}
+    if decision.approve:
+        found["approve"] = [{"id": item.id, "rule": item.rule} for item in decision.approve]
+    if decision.reserve:
+        found["reserve"] = [{"id": item.id, "key": item.key} for item in decision.reserve]
+    if decision.throttle:
+        found["throttle"] = list(decision.throttle)
+    if decision.would is not None:
+        effect, rule = decision.would
+        found["would"] = {"effect": str(effect), "rule": rule}
+    return found
 
 
 def scrub(host: str) -> str:

@@ -59,6 +59,30 @@ class Redactor:
         Raises `RedactionFailed` when the workers cannot answer, `RedactionError` when a document
         cannot be put together again.
         """
+        found = await self._find(documents, profile)
+        results, offset = [], 0
+        for document in documents:
+            count = len(document.leaves)
+            mine = found[offset : offset + count]
+            if sum(map(len, mine)) > MANY_FINDINGS:
+                results.append(await asyncio.to_thread(self._rebuild, document, mine, profile))
+            else:
+                results.append(self._rebuild(document, mine, profile))
+            offset += count
+        return results
+
+    async def find(self, documents: Sequence[Document], profile: Profile) -> set[str]:
+        """Name the entities of the profile that are in the documents; raises `RedactionFailed`."""
+        return {
+            finding.entity
+            for spans in await self._find(documents, profile)
+            for finding in spans
+            if finding.score >= profile.threshold
+        }
+
+    async def _find(
+        self, documents: Sequence[Document], profile: Profile
+    ) -> list[tuple[Finding, ...]]:
         leaves = [leaf for document in documents for leaf in document.leaves]
         found: list[tuple[Finding, ...]] = [()] * len(leaves)
         unknown: list[int] = []
@@ -83,16 +107,7 @@ class Redactor:
                 for index, spans in zip(batch, answer, strict=True):
                     found[index] = spans
                     self._cache.put(profile, leaves[index].hint, leaves[index].text, spans)
-        results, offset = [], 0
-        for document in documents:
-            count = len(document.leaves)
-            mine = found[offset : offset + count]
-            if sum(map(len, mine)) > MANY_FINDINGS:
-                results.append(await asyncio.to_thread(self._rebuild, document, mine, profile))
-            else:
-                results.append(self._rebuild(document, mine, profile))
-            offset += count
-        return results
+        return found
 
     def _rebuild(
         self, document: Document, found: Sequence[tuple[Finding, ...]], profile: Profile

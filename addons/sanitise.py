@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 
 from mitmproxy import http
 
 from addons.exchange import Exchange, exchange_of
 from addons.redactor import RedactionFailed
+from addons.request_documents import documents_of
 from addons.services import Services
-from redaction import (
-    Document,
-    HeaderDocument,
-    Profile,
-    RedactionError,
-    UrlDocument,
-    parse_document,
-    profile_from,
-)
+from redaction import HeaderDocument, Profile, RedactionError, profile_from
 from rules import Decision
-
-LARGE_BYTES = 64 * 1024
-"""Bytes of a body beyond which taking it apart would hold other exchanges up."""
-
-UNTOUCHED_HEADERS = frozenset(
-    {
-        # Framing and what the proxy itself sets.
-        "host",
-        "content-length",
-        "content-type",
-        "content-encoding",
-        "transfer-encoding",
-        "connection",
-        "te",
-        "expect",
-        "accept",
-        "accept-encoding",
-        # Credentials of the destination, which it needs whole.
-        "authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-    }
-)
 
 
 class Sanitise:
@@ -92,20 +60,7 @@ class Sanitise:
 
     async def _apply(self, flow: http.HTTPFlow, exchange: Exchange, profile: Profile) -> None:
         request = flow.request
-        documents: list[Document] = [UrlDocument(request.path)]
-        sent = [
-            (index, name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
-            for index, (name, value) in enumerate(request.headers.fields)
-            if name.decode("latin-1").lower() not in UNTOUCHED_HEADERS
-        ]
-        documents.append(HeaderDocument([(name, value) for _, name, value in sent]))
-        if exchange.body.data:
-            declared = request.headers.get("content-type", "")
-            documents.append(
-                await asyncio.to_thread(parse_document, declared, exchange.body.data)
-                if len(exchange.body.data) > LARGE_BYTES
-                else parse_document(declared, exchange.body.data)
-            )
+        documents, sent = await documents_of(request, exchange)
         results = await self._services.redactor.redact(documents, profile)
         for result in results:
             exchange.redacted.update(result.counts)

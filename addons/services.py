@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mitmproxy import ctx, exceptions
@@ -14,6 +14,7 @@ from mitmproxy.options import CONF_DIR
 
 from addons import home as home_folder
 from addons import mitm_patches, options
+from addons.evaluator import Evaluator
 from addons.policy_watch import PolicyWatch
 from addons.redactor import RedactionFailed, Redactor
 from addons.resolver import Resolver
@@ -28,7 +29,7 @@ from ledger import (
     ensure_default_agent,
     load_or_create_signer,
 )
-from rules import PolicyError, PolicySet, load_bundle
+from rules import EvaluationError, PolicyError, PolicySet, load_bundle
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,11 @@ class Services:
     redactor: Redactor
     spans: Spans
     resolver: Resolver
+    evaluator: Evaluator
+    environment: Mapping[str, str]
+    """Labels of the place where the firewall runs."""
+    candidate: PolicySet | None = None
+    """A policy that is asked beside the one in force and decides nothing."""
 
     def __init__(self) -> None:
         self._open = False
@@ -87,7 +93,7 @@ class Services:
             raise exceptions.OptionsError(self._problem)
 
     def _open_all(self, settings: options.Settings) -> None:
-        policy = PolicySet(load_bundle(settings.policy))
+        policy = PolicySet(load_bundle(settings.policy), environment=settings.labels)
         home = home_folder.prepare(settings.home)
         self.settings, self.home, self.policy = settings, home, policy
         self.agents = SqliteAgents(home.agents)
@@ -99,8 +105,10 @@ class Services:
             workers=settings.redaction_workers,
             timeout=settings.redaction_timeout,
         )
+        self.environment = settings.labels
         self.spans = Spans(settings.otlp_endpoint)
         self.resolver = Resolver(settings.hosts_file)
+        self.evaluator = Evaluator()
         self._open = True
         _harden(ctx.options)
         if ctx.options.confdir == CONF_DIR:
@@ -114,7 +122,7 @@ class Services:
             return
         try:
             await self._start()
-        except (LedgerError, RedactionFailed, OSError, TimeoutError) as error:
+        except (EvaluationError, LedgerError, RedactionFailed, OSError, TimeoutError) as error:
             # An error in the log at this time is what makes mitmproxy end.
             logger.error("The firewall does not start: %s", str(error) or type(error).__name__)
             ctx.master.shutdown()
@@ -143,6 +151,7 @@ class Services:
             }
         )
         await self.redactor.start(self.policy.all_redactions)
+        await self.evaluator.start(self.policy)
 
     async def done(self) -> None:
         """Stop everything; what was accepted for the log is in it afterwards.
@@ -156,6 +165,7 @@ class Services:
         if self._watch is not None:
             await self._watch.stop()
         await self.redactor.close()
+        await self.evaluator.keep()
         try:
             await self.log.append({"kind": "stop", "time": home_folder.timestamp()})
         except LedgerError as error:

@@ -9,16 +9,20 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from control import policy_explain, policy_show, policy_test
+from control import bundles, policy_analysis, policy_explain, policy_show, policy_test
 from control.agents import Json
-from control.home import (
-    BAD_INPUT,
-    FAILED_CHECK,
-    complain,
-    out,
-    print_json,
+from control.home import BAD_INPUT, FAILED_CHECK, complain, out, print_json
+from redaction import RedactionError, profile_from
+from rules import (
+    Bundle,
+    PolicyError,
+    PolicySet,
+    Problem,
+    compile_policy,
+    load_bundle,
+    load_policy,
+    schema,
 )
-from rules import PolicyError, PolicySet, compile_policy, load_bundle, load_policy, schema
 
 app = typer.Typer(help="Policies: what is allowed.", no_args_is_help=True)
 policy_test.register(app)
@@ -56,11 +60,27 @@ def validate(
 def _check(file: Path) -> dict[str, Any]:
     try:
         bundle = load_bundle(file)
-        PolicySet(bundle)
+        check_redactions(PolicySet(bundle), bundle)
     except PolicyError as error:
         problems = [{**dataclasses.asdict(p), "text": str(p)} for p in error.problems]
         return {"file": str(file), "ok": False, "revision": None, "problems": problems}
     return {"file": str(file), "ok": True, "revision": bundle.revision, "problems": []}
+
+
+def check_redactions(policy: PolicySet, bundle: Bundle) -> None:
+    """Check what a policy wants found against what can be found; raises `PolicyError`."""
+    sources = bundle.data["aegis_cfg"]["sources"]
+    problems = []
+    for rule in policy.all_redactions:
+        try:
+            profile_from([rule])
+        except RedactionError as error:
+            file, _, line = sources.get(rule["id"], "").rpartition(":")
+            place = (file or "policy", int(line or 1), 1)
+            message, _, mend = str(error).partition(". ")
+            problems.append(Problem(*place, rule["id"], message.rstrip("."), mend))
+    if problems:
+        raise PolicyError(problems)
 
 
 @app.command("compile")
@@ -84,3 +104,5 @@ def print_schema() -> None:
 
 
 policy_show.register(app)
+bundles.register(app)
+policy_analysis.register(app)

@@ -28,6 +28,7 @@ from ledger.home import CA_BUNDLE, Home, default_home
 from ledger.log import GENESIS, DecisionLog, Entry, Receipt
 from ledger.log_reader import LogReader, Summary, checkpoint_path
 from ledger.log_sqlite import SqliteLog
+from ledger.policy_key import load_or_create_policy_key
 from ledger.signer import Signer, Verifier, load_or_create_signer, parse_verifiers
 from ledger.verify import LogProblem, VerifyReport, verify_jsonl, verify_log
 
@@ -67,6 +68,7 @@ __all__ = [
     "default_home",
     "ensure_default_agent",
     "export_jsonl",
+    "load_or_create_policy_key",
     "load_or_create_signer",
     "parse_verifiers",
     "prove_record",

@@ -51,6 +51,16 @@ class Home:
         return self.folder / "log.pub"
 
     @property
+    def policy_key(self) -> Path:
+        """The key that signs policy bundles."""
+        return self.folder / "policy.key"
+
+    @property
+    def policy_public_key(self) -> Path:
+        """The key that policy bundles are verified with."""
+        return self.folder / "policy.pub"
+
+    @property
     def agents(self) -> Path:
         """Agents and the hashes of their tokens."""
         return self.folder / "agents.db"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from redaction.entities import ALIASES, DIGIT_OR_AT_ENTITIES, ENTITIES, NER_ENTITIES
 from redaction.errors import RedactionError
+from redaction.profiles import profile_entities
 
 DEFAULT_THRESHOLD = 0.4
 """The lowest score of what is taken out, where the policy names none."""
@@ -111,6 +113,10 @@ def _operators_of(rule: Mapping[str, Any]) -> list[tuple[str, Operator]]:
         pairs = [(name, shared) for name in entities]
     else:
         raise RedactionError(f"{_place(rule)}.entities must be a list or a mapping of entities.")
+    named = rule.get("profile")
+    if named:
+        usual = rule.get("operator")
+        pairs += [(name, usual) for name in profile_entities(str(named)) if name not in entities]
     return [(_entity(name, rule), _operator(spec, rule)) for name, spec in pairs]
 
 
@@ -118,10 +124,14 @@ def _entity(name: object, rule: Mapping[str, Any]) -> str:
     known = ALIASES.get(str(name), str(name))
     if known not in ENTITIES:
         raise RedactionError(
-            f"{_place(rule)}.entities names {name!r}, which is no entity. "
-            f"Use one of: {', '.join(sorted(ENTITIES))}."
+            f"{_place(rule)}.entities names {name!r}, which is no entity. {_suggest(str(name))}"
         )
     return known
+
+
+def _suggest(name: str) -> str:
+    near = difflib.get_close_matches(name.upper(), [*ENTITIES, *ALIASES], n=1)
+    return f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(sorted(ENTITIES))}."
 
 
 _OPTIONS = ("operator", "with", "char", "keep_last")

@@ -15,6 +15,9 @@ from typing import Any
 from rules.errors import refused
 
 ROOTS = ["aegis", "aegis_cfg"]
+SIGNATURES = ".signatures.json"
+"""The one file that is kept beside the content and counts for nothing in the revision."""
+
 MAX_BUNDLE = 64 * 1024 * 1024
 REVISION_DIGITS = 16
 
@@ -69,7 +72,10 @@ class Bundle:
         with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
             for entry in archive:
                 if entry.isfile() and (file := archive.extractfile(entry)) is not None:
-                    files[entry.name.lstrip("/")] = file.read()
+                    path = entry.name.lstrip("/")
+                    if path in files:
+                        raise ValueError("a file twice")
+                    files[path] = file.read()
         manifest = json.loads(files[".manifest"])
         bundle = make_bundle(
             manifest["metadata"]["name"],
@@ -78,7 +84,8 @@ class Bundle:
         )
         if bundle.revision != manifest["revision"]:
             raise ValueError("its content is not that of its revision")
-        return bundle
+        # As they came: what a signature is over must not be what we made of it.
+        return cls(bundle.revision, files, bundle.data)
 
 
 def make_bundle(name: str, modules: Mapping[str, bytes], data: Mapping[str, Any]) -> Bundle:

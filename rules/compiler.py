@@ -94,6 +94,8 @@ class _Compiler:
             "sets": {},
             "layers": {},
         }
+        for part in self._policy.parts("data"):
+            self._sources[f"data:{part.item['id']}"] = part.source()
         for layer in self._layers:
             self._add_layer(layer, compiled)
         compiled["shadow"] = any(
@@ -259,6 +261,7 @@ def _redaction(item: dict[str, Any]) -> dict[str, Any]:
             for entity, operator in entities.items()
         },
         "profile": item.get("profile", ""),
+        "operator": usual if isinstance(usual, dict) else {"operator": usual},
         "threshold": item.get("threshold", DEFAULT_THRESHOLD),
         "tools": sorted(item.get("tools") or []),
         "data": sorted(item.get("data") or []),

@@ -80,6 +80,9 @@ class PolicySet:
             self._sources: Mapping[str, str] = config["sources"]
             self._read = ReadSet(config)
             self._tools = ToolIndex(config["tools"])
+            self.reads_headers = any(
+                tool.get("http", {}).get("headers") for tool in config["tools"].values()
+            )
             self._options = {
                 name: DestinationOptions(
                     item["region"], item["tier"], item["trace_context"], item["tls"]
@@ -197,9 +200,17 @@ class PolicySet:
         return self._read.labelled_entities
 
     @property
+    def label_rules(self) -> list[Mapping[str, Any]]:
+        """What has to be looked for to find the labels of a request, as redactions are written."""
+        return [
+            {"id": f"data:{label}", "entities": dict.fromkeys(entities, "replace")}
+            for label, entities in self.labelled_entities.items()
+        ]
+
+    @property
     def all_redactions(self) -> list[Mapping[str, Any]]:
-        """Every redaction of the policy as plain data."""
-        return list(self._config["redaction"].values())
+        """Everything that the policy looks for in requests, as plain data."""
+        return [*self._config["redaction"].values(), *self.label_rules]
 
     def redaction_rules(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
         """Give redactions as plain data: id, entities with their operators, profile, threshold."""

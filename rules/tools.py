@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rules.decision import HttpRequest, ToolCall
 from rules.errors import ToolError
+from rules.json_path import EACH, Step, parse_path, resolve
 
 MAX_BATCH = 64
 AMBIGUOUS = "$ambiguous"
@@ -22,12 +23,38 @@ class _Template:
     methods: frozenset[str]
     segments: tuple[str, ...]
     rest: str
-    origins: Mapping[str, str]
+    origins: Mapping[str, tuple[Step, ...]]
+    query: Mapping[str, frozenset[Any]] = field(default_factory=dict)
+    headers: Mapping[str, frozenset[Any]] = field(default_factory=dict)
+    body: Sequence[tuple[tuple[Step, ...], frozenset[Any]]] = ()
 
     @property
-    def weight(self) -> tuple[int, int, int]:
+    def weight(self) -> tuple[int, int, int, int]:
         literal = sum(1 for segment in self.segments if not segment.startswith("{"))
-        return (literal, len(self.segments), 0 if self.rest else 1)
+        conditions = len(self.query) + len(self.headers) + len(self.body)
+        return (literal, len(self.segments), 0 if self.rest else 1, conditions)
+
+    @property
+    def conditional(self) -> bool:
+        return bool(self.query or self.headers or self.body)
+
+    def meets(self, request: HttpRequest) -> bool | None:
+        """Say whether a request is what the tool wants beside its path; None when unreadable."""
+        for given, wanted in ((request.query, self.query), (request.headers, self.headers)):
+            for name, values in wanted.items():
+                if values.isdisjoint(map(_comparable, _parts(given.get(name, ()), given, request))):
+                    return False
+        if not self.body:
+            return True
+        if request.body_kind == "none":
+            return False
+        if request.body_kind not in ("json", "form"):
+            return None
+        for path, values in self.body:
+            found = _found(request, path)
+            if values.isdisjoint(map(_comparable, found)):
+                return False
+        return True
 
     def match(self, method: str, path: list[str]) -> dict[str, str] | None:
         if self.methods and method not in self.methods:
@@ -46,16 +73,37 @@ class _Template:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _GraphqlTool:
+    tool: str
+    path: str
+    type: str
+    fields: frozenset[str]
+    operations: frozenset[str]
+
+
 class ToolIndex:
     """Matches requests to the tools of a policy, by destination."""
 
     def __init__(self, tools: Mapping[str, Mapping[str, Any]]) -> None:
         self._http: dict[str, list[_Template]] = {}
         self._mcp: dict[str, dict[str, str]] = {}
+        self._graphql: dict[str, list[_GraphqlTool]] = {}
         for name, tool in tools.items():
             if "mcp" in tool:
                 self._mcp.setdefault(tool["mcp"]["server"], {})[tool["mcp"]["tool"]] = name
-            elif "http" in tool:
+            elif "graphql" in tool:
+                wanted = tool["graphql"]
+                self._graphql.setdefault(wanted["destination"], []).append(
+                    _GraphqlTool(
+                        name,
+                        wanted["path"],
+                        wanted["type"],
+                        frozenset(wanted["fields"]),
+                        frozenset(wanted["operations"]),
+                    )
+                )
+            else:
                 template = _template(name, tool)
                 self._http.setdefault(tool["http"]["destination"], []).append(template)
         for templates in self._http.values():
@@ -67,15 +115,43 @@ class ToolIndex:
         calls = list(self._mcp_calls(destination, server or {}, request))
         if server is not None and not calls:
             _check_protocol(request)
+        if destination in self._graphql:
+            calls += self._graphql_calls(destination, request)
         templates = self._http.get(destination)
         if templates:
             path = request.path.split("/")[1:]
             for template in templates:
                 found = template.match(request.method, path)
-                if found is not None:
+                if found is None:
+                    continue
+                met = template.meets(request) if template.conditional else True
+                if met is None:
+                    # It may be this call or another: the rules of both hold.
+                    calls.append(ToolCall(template.tool, "http", found, readable=False))
+                elif met:
                     calls.append(_http_call(template, found, request))
                     break
         return calls
+
+    def _graphql_calls(self, destination: str, request: HttpRequest) -> Iterator[ToolCall]:
+        tools = [tool for tool in self._graphql[destination] if tool.path == request.path]
+        if not tools:
+            return
+        # The parser is loaded only where a policy has GraphQL tools.
+        from rules.graphql_calls import field_calls
+
+        for call in field_calls(request):
+            name = next(
+                (
+                    tool.tool
+                    for tool in tools
+                    if call.field in tool.fields
+                    and tool.type in ("", call.type)
+                    and (not tool.operations or call.operation in tool.operations)
+                ),
+                f"graphql:{destination}/{call.type}.{call.field}",
+            )
+            yield ToolCall(name, "graphql", call.arguments)
 
     def _mcp_calls(
         self, destination: str, server: Mapping[str, str], request: HttpRequest
@@ -127,13 +203,54 @@ def _check_protocol(request: HttpRequest) -> None:
 
 
 def _template(name: str, tool: Mapping[str, Any]) -> _Template:
-    segments = tool["http"]["path"].split("/")[1:]
+    http = tool["http"]
+    segments = http["path"].split("/")[1:]
     rest = ""
     if segments and segments[-1].startswith("{") and segments[-1].endswith("*}"):
         rest = segments.pop()[1:-2]
     return _Template(
-        name, frozenset(tool["http"]["methods"]), tuple(segments), rest, tool.get("from", {})
+        name,
+        frozenset(http["methods"]),
+        tuple(segments),
+        rest,
+        {argument: parse_path(path) for argument, path in tool.get("from", {}).items()},
+        {key: _wanted(values) for key, values in http.get("query", {}).items()},
+        {key: _wanted(values) for key, values in http.get("headers", {}).items()},
+        [(parse_path(item["path"]), _wanted(item["values"])) for item in http.get("body", ())],
     )
+
+
+def _wanted(values: Sequence[Any]) -> frozenset[Any]:
+    return frozenset(map(_comparable, values))
+
+
+def _comparable(value: Any) -> Any:
+    """Give a value in a form in which URL, header and JSON are the same: 1, "1" and 1.0 alike."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _parts(
+    values: Sequence[str], given: Mapping[str, list[str]], request: HttpRequest
+) -> Iterator[str]:
+    """Give each value of a parameter, and of a header each of its list too."""
+    for value in values:
+        yield value
+        if given is request.headers:
+            yield from (part.strip() for part in value.split(","))
+
+
+def _found(request: HttpRequest, path: tuple[Step, ...]) -> list[Any]:
+    if request.body_kind == "form":
+        return list(request.body.get(path[0], ())) if len(path) == 1 else []
+    found, value = resolve(request.body, path)
+    if not found:
+        return []
+    many = EACH in path
+    return [item for one in value for item in one] if many else [value]
 
 
 def _http_call(template: _Template, path: dict[str, str], request: HttpRequest) -> ToolCall:
@@ -153,9 +270,9 @@ def _http_call(template: _Template, path: dict[str, str], request: HttpRequest) 
                 _add(arguments, name, value)
         else:
             readable = False
-    for name, pointer in template.origins.items():
+    for name, path_to in template.origins.items():
         arguments.pop(name, None)
-        found, value = _resolve(request.body, pointer)
+        found, value = resolve(request.body, path_to)
         if found:
             arguments[name] = value
     return ToolCall(template.tool, "http", arguments, readable=readable)
@@ -166,16 +283,3 @@ def _add(arguments: dict[str, Any], name: str, value: Any) -> None:
         arguments[name] = value
     elif arguments[name] != value or type(arguments[name]) is not type(value):
         arguments[name] = {AMBIGUOUS: True}
-
-
-def _resolve(document: Any, pointer: str) -> tuple[bool, Any]:
-    """Follow a JSON Pointer (RFC 6901)."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict) and key in document:
-            document = document[key]
-        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return False, None
-    return True, document

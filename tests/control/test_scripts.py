@@ -15,6 +15,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 REAL = Path(sys.base_prefix) / "bin" / "python3"
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-oracle.lock")
 ECHO = 'import sys\ndef main():\n    print("aegis", *sys.argv[1:])\n    return 3\n'
 
 
@@ -28,7 +29,7 @@ class Checkout:
         (folder / "control").mkdir()
         (folder / "control" / "__init__.py").touch()
         (folder / "control" / "cli.py").write_text(ECHO)
-        for lock in ("requirements.lock", "requirements-dev.lock"):
+        for lock in LOCKS:
             (folder / lock).touch()
         self.bin = folder / "bin of the machine"
         self.bin.mkdir()
@@ -164,6 +165,22 @@ def test_what_tests_need_is_enough_for_a_run(checkout: Checkout) -> None:
     assert "installing what requirements.lock names" in ended.stderr
 
 
+def test_what_opa_needs_is_installed_for_tests_only(checkout: Checkout) -> None:
+    checkout.python("python3.12")
+    uname = checkout.bin / "uname"
+    uname.unlink()
+    uname.write_text("#!/bin/sh\necho ${SYSTEM:-Linux x86_64}\n")
+    uname.chmod(0o755)
+    # A requirement that no installation can keep to.
+    oracle = checkout.folder / "requirements-oracle.lock"
+    oracle.write_text(f"./no-1.0-py3-none-any.whl --hash=sha256:{hashlib.sha256().hexdigest()}\n")
+    assert checkout.run("scripts/bootstrap").returncode == 0
+    assert checkout.run("scripts/bootstrap", "--dev").returncode != 0
+    elsewhere = checkout.run("scripts/bootstrap", "--dev", environment={"SYSTEM": "Darwin arm64"})
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert "no OPA library for this machine" in elsewhere.stderr
+
+
 def test_a_half_made_environment_is_mended(checkout: Checkout) -> None:
     checkout.python("python3.12")
     half = checkout.folder / ".venv" / "bin"
@@ -214,7 +231,7 @@ def test_a_moved_checkout_is_set_up_anew(checkout: Checkout) -> None:
 
 
 def test_the_locks_name_no_address_and_every_hash() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in LOCKS:
         text = (PROJECT / name).read_text("utf-8")
         assert "://" not in text
         wanted = [line for line in text.splitlines() if "==" in line]
