@@ -138,6 +138,9 @@ def test_a_change_on_the_server_is_in_force_within_a_second(
         assert pay(firewall, world, amount) == 201
     assert firewall.decisions()[-1]["revision"] == server.revision
     assert firewall.verify().ok
+    # Ended while it waits for the server's next answer.
+    assert firewall.stop() == 0
+    assert all(line.startswith(("Aegis", "Policy")) for line in firewall.output.splitlines())
 
 
 def test_no_request_is_lost_while_the_server_changes_the_policy(
