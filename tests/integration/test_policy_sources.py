@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from rules import DEFAULT_POLICY, load_bundle
+from rules.signature import new_signing_key, public_key_of
 from tests.control.conftest import COMMAND
 from tests.integration.conftest import World
 from tests.integration.test_exchange import client
@@ -46,8 +47,16 @@ class BundleServer:
     def revision(self) -> str:
         return load_bundle(self.policy).revision
 
-    def start(self) -> None:
-        arguments = ("policy", "serve", "--port", str(self.port), "--policy", str(self.policy))
+    def start(self, *more: str) -> None:
+        arguments = (
+            "policy",
+            "serve",
+            "--port",
+            str(self.port),
+            "--policy",
+            str(self.policy),
+            *more,
+        )
         command = [beside_python("python"), "-P", "-c", START, *arguments]
         home = {"AEGIS_HOME": str(self._folder / "home")}
         self._program = Program(command, self._folder / "server.out", home).start()
@@ -246,6 +255,30 @@ def test_a_wrong_bundle_leaves_the_old_one_and_is_told(
     finally:
         wrong.stop()
     assert "Traceback" not in firewall.output
+
+
+def test_only_bundles_that_are_signed_by_the_key_are_used(
+    start: Callable[..., Firewall], world: World, tmp_path: Path
+) -> None:
+    private, public = tmp_path / "policy.key", tmp_path / "policy.pub"
+    private.write_bytes(new_signing_key())
+    public.write_bytes(public_key_of(private.read_bytes()))
+    server = BundleServer(tmp_path / "server", plain(world))
+    server.start("--signing-key", str(private))
+    try:
+        firewall = start(place=server.url, options={"aegis_bundle_key": str(public)})
+        server.policy.write_text(limited(world, 500), "utf-8")
+        until(lambda: pay(firewall, world, 501) == 403)
+    finally:
+        server.stop()
+    server.policy.write_text(plain(world), "utf-8")
+    server.start()  # without the key
+    try:
+        until(lambda: bool(notes(firewall, "refused")), 12)
+        assert "not signed" in str(notes(firewall, "refused")[0]["problem"])
+        assert (pay(firewall, world, 500), pay(firewall, world, 501)) == (201, 403)
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("kind", ["own", "mitmdump"])
