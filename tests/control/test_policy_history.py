@@ -128,6 +128,27 @@ def test_a_policy_whose_tests_fail_is_not_applied(aegis, make, tmp_path):
     assert aegis("policy", "apply", policy, *WHY).code == 0
 
 
+def test_a_folder_whose_tests_fail_is_not_applied(aegis, make, tmp_path):
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    make("one").rename(folder / "one.yaml")
+    test = folder / "one.test.yaml"
+    test.write_text(
+        "apiVersion: aegis/v1\nkind: PolicyTest\nmetadata: {name: one}\ncases:\n"
+        "  - name: a page\n"
+        "    request: {agent: default, method: GET, url: 'https://pay.example.test/'}\n"
+        "    expect: {effect: deny}\n"
+    )
+    done = aegis("policy", "apply", folder, *WHY)
+    assert done.code == 1
+    assert "one.test.yaml:5: a page: effect: expected deny, got allow" in done.err
+    assert aegis("policy", "shadow", "start", folder).code == 1
+    assert events(aegis)["events"] == []
+    test.write_text(test.read_text().replace("deny", "allow"))
+    assert aegis("policy", "apply", folder, *WHY).code == 0
+    assert len(events(aegis)["events"]) == 1
+
+
 def test_a_folder_and_a_bundle_can_be_applied(aegis, make, tmp_path):
     folder = tmp_path / "policies"
     folder.mkdir()
