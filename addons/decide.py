@@ -53,7 +53,9 @@ class Decide:
         }
         policy = self._services.policy
         if self._services.candidate is not None and stage == "request":
-            exchange.candidate = _or_none(self._services.candidate, question)
+            exchange.candidate = _or_none(
+                self._services.candidate, {**question, "data": exchange.candidate_data}
+            )
         if self._services.evaluator.asks(policy):
             return self._ask(exchange, policy, question)
         try:

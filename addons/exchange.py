@@ -75,12 +75,14 @@ class Exchange:
     calls: Sequence[ToolCall] = ()
     data: tuple[str, ...] = ()
     """Labels of the classes of data that were found in the request."""
+    candidate_data: tuple[str, ...] = ()
+    """The same by the policy in the shadow."""
     rpc_ids: list[Any] | None = None
     """Ids of the JSON-RPC requests in the body, None when it holds none."""
     rpc_batch: bool = False
     decision: Decision | None = None
     candidate: Decision | None = None
-    """What the policy that runs beside this one would have decided."""
+    """What the policy in the shadow of the one in force would have decided."""
     denial: Denial | None = None
     redacted: Counter[str] = field(default_factory=Counter)
     streamed: bool = False

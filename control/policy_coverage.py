@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.markup import escape
 
 from control.agents import Json
 from control.home import FAILED_CHECK, complain, home_of, out, print_json, printable
+from control.policy_test import run_tests
 from control.recorded import (
     LogFile,
     RecordedUnder,
@@ -70,13 +70,7 @@ def coverage(
 
 def _fired(paths: list[Path]) -> set[str]:
     """Run tests and give the ids of the rules that decided in them."""
-    try:
-        runner = importlib.import_module("control.policy_test")
-    except ModuleNotFoundError as error:
-        if error.name != "control.policy_test":
-            raise
-        raise typer.BadParameter("this version of Aegis runs no policy tests.") from None
-    return {rule for path in paths for rule in runner.run_tests(path).fired}
+    return {rule for path in paths for rule in run_tests(path).fired}
 
 
 def _show(found: Coverage) -> None:

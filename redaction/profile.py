@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import difflib
+import enum
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

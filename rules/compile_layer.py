@@ -52,7 +52,7 @@ class LayerCompiler:
             "shadow_restrict": {},
             "shadow_permit": {},
         }
-        reach: dict[str, dict[str, list[Any]]] = {}
+        reach: dict[str, dict[str, list[list[Any]]]] = {}
         permits = False
         for order, part in enumerate(self._policy.parts("rules", self._layer)):
             rule = part.item
@@ -76,7 +76,7 @@ class LayerCompiler:
                     cell = table.setdefault(destination, {}).setdefault(tool, {})
                     add_entry(cell.setdefault(key, []), entry)
                     if kind == "permit" and not observed:
-                        reach.setdefault(destination, {}).setdefault(key, entry)
+                        add_entry(reach.setdefault(destination, {}).setdefault(key, []), entry)
         return {
             # A tenant without rules that allow only takes away from what the organisation allows.
             "open": self._layer != ORGANISATION and not permits,

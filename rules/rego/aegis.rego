@@ -117,8 +117,7 @@ cells(table, kinds, keys) := [entry |
 
 reached(view) := [entry |
 	some key in view.keys
-	entry := object.get(object.get(object.get(view.layer, "reach", {}), destination, {}), key, [])
-	count(entry) > 0
+	some entry in object.get(object.get(object.get(view.layer, "reach", {}), destination, {}), key, [])
 ]
 
 permitting(view, table) := reached(view) if {
