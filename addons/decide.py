@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
@@ -51,13 +52,15 @@ class Decide:
             "data": exchange.data,
             "now": exchange.started_at,
         }
-        policy = self._services.policy
-        if self._services.candidate is not None and stage == "request":
-            exchange.candidate = _or_none(
-                self._services.candidate, {**question, "data": exchange.candidate_data}
-            )
-        if self._services.evaluator.asks(policy):
-            return self._ask(exchange, policy, question)
+        policy, candidate = self._services.policy, self._services.candidate
+        evaluator = self._services.evaluator
+        if stage == "connect":
+            candidate = None
+        if evaluator.asks(policy) or (candidate is not None and evaluator.asks(candidate)):
+            return self._ask(exchange, policy, candidate, question)
+        if candidate is not None:
+            with contextlib.suppress(EvaluationError):
+                exchange.candidate = candidate.decide(**_beside(exchange, question))
         try:
             decision = policy.decide(**question)
         except EvaluationError:
@@ -66,25 +69,31 @@ class Decide:
             _settle(exchange, decision)
         return None
 
-    async def _ask(self, exchange: Exchange, policy: PolicySet, question: dict[str, Any]) -> None:
+    async def _ask(
+        self,
+        exchange: Exchange,
+        policy: PolicySet,
+        candidate: PolicySet | None,
+        question: dict[str, Any],
+    ) -> None:
         """Decide where something outside of this process has to be asked."""
-        asking = policy.asking(**question)
+        evaluator = self._services.evaluator
+        if candidate is not None:
+            # Whether it answers or not changes nothing.
+            with contextlib.suppress(EvaluationError):
+                beside = _beside(exchange, question)
+                exchange.candidate = await evaluator.decide(candidate, beside, remote=False)
         try:
-            document = next(asking)
-            while True:
-                document = asking.send(await self._services.evaluator.evaluate(policy, document))
-        except StopIteration as end:
-            _settle(exchange, end.value)
+            decision = await evaluator.decide(policy, question)
         except EvaluationError:
             _no_decision(exchange)
+        else:
+            _settle(exchange, decision)
 
 
-def _or_none(policy: PolicySet, question: dict[str, Any]) -> Decision | None:
-    """Ask a policy that is not in force, whose failure changes nothing."""
-    try:
-        return policy.decide(**question)
-    except EvaluationError:
-        return None
+def _beside(exchange: Exchange, question: dict[str, Any]) -> dict[str, Any]:
+    """Give the same question for the policy in the shadow, by the labels it looks for itself."""
+    return {**question, "data": exchange.candidate_data}
 
 
 def _no_decision(exchange: Exchange) -> None:

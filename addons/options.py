@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from mitmproxy import exceptions
 from mitmproxy.addonmanager import Loader
 
+from addons import policy_place
+from addons.policy_place import Place
+from addons.policy_source import SourceError
 from ledger import default_home
-from rules import DEFAULT_POLICY
 
 _PAST_THE_FIREWALL = (
     "ignore_hosts",
@@ -38,7 +40,7 @@ _PAST_THE_FIREWALL = (
 class Settings:
     """What the operator asked for, checked."""
 
-    policy: Path
+    place: Place
     opa_url: str
     home: Path
     otlp_endpoint: str
@@ -51,8 +53,14 @@ class Settings:
 def declare(loader: Loader) -> None:
     """Declare the options to mitmproxy."""
     loader.add_option(
-        "aegis_policy", str, "", "Policy file (YAML, JSON) or OPA bundle. Default: developer pack."
+        "aegis_policy",
+        str,
+        "",
+        "Policy file, folder, OPA bundle, or URL of one. Default: what was applied, else the "
+        "developer pack.",
     )
+    loader.add_option("aegis_bundle_key", str, "", "File of the key that signs a server's bundles.")
+    loader.add_option("aegis_bundle_ca", str, "", "PEM file of roots to trust the server by.")
     loader.add_option(
         "aegis_opa_url",
         str,
@@ -84,6 +92,8 @@ def check(options: Any) -> Settings:
         for name in (
             "policy",
             "opa_url",
+            "bundle_key",
+            "bundle_ca",
             "home",
             "otlp_endpoint",
             "hosts_file",
@@ -92,9 +102,11 @@ def check(options: Any) -> Settings:
             "labels",
         )
     }
-    policy = Path(values["policy"]).expanduser() if values["policy"] else DEFAULT_POLICY
-    if not policy.exists():
-        raise exceptions.OptionsError(f"aegis_policy: there is no file {policy}.")
+    place = Place(values["policy"], _file(values["bundle_key"]), _file(values["bundle_ca"]))
+    try:
+        policy_place.check(place)
+    except SourceError as error:
+        raise exceptions.OptionsError(f"aegis_policy: {error}") from None
     endpoint = values["otlp_endpoint"]
     if endpoint:
         parts = urlsplit(endpoint)
@@ -102,7 +114,7 @@ def check(options: Any) -> Settings:
             raise exceptions.OptionsError(
                 "aegis_otlp_endpoint: give a URL such as http://127.0.0.1:4318."
             )
-    hosts = Path(values["hosts_file"]).expanduser() if values["hosts_file"] else None
+    hosts = _file(values["hosts_file"])
     if hosts is not None and not hosts.is_file():
         raise exceptions.OptionsError(f"aegis_hosts_file: there is no file {hosts}.")
     if not 1 <= values["redaction_workers"] <= 64:
@@ -126,7 +138,7 @@ def check(options: Any) -> Settings:
                 "say in the policy what may go where."
             )
     return Settings(
-        policy=policy,
+        place=place,
         opa_url=opa_url(values["opa_url"]),
         home=Path(values["home"]).expanduser() if values["home"] else default_home(),
         otlp_endpoint=endpoint,
@@ -176,3 +188,7 @@ def _labels(written: str) -> dict[str, str]:
 
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+def _file(name: str) -> Path | None:
+    return Path(name).expanduser() if name else None

@@ -5,38 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 from addons import home
-from addons.redactor import Redactor
+from addons.policy_source import WRONG, CandidateSource, PolicySource
+from addons.redactor import RedactionFailed
 from ledger import GroupCommit, LedgerError
-from rules import PolicyError, PolicySet, load_bundle
+from redaction import RedactionError
+from rules import Bundle, EvaluationError, PolicySet
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
+"""How long to wait after a failure that nobody foresaw."""
 
-Stamp = tuple[int, int, int]
+Build = Callable[[Bundle], PolicySet]
+"""Makes a bundle ready to decide, warmed up; raises `PolicyError`."""
 
 
-class PolicyWatch:
-    """Watches the policy file and reloads it; a wrong one leaves the last good one in force."""
+Prepare = Callable[[PolicySet], Awaitable[None]]
+"""Starts what a policy needs to decide."""
 
-    def __init__(
-        self,
-        path: Path,
-        active: PolicySet,
-        adopt: Callable[[PolicySet], None],
-        log: GroupCommit,
-        redactor: Redactor,
-    ) -> None:
-        self._path = path
-        self._active = active
-        self._adopt = adopt
+_WRONG = (*WRONG, EvaluationError, RedactionError, RedactionFailed, TimeoutError)
+
+
+class _Watch:
+    """A task that goes on until it is stopped, and a way to write into the log."""
+
+    def __init__(self, log: GroupCommit) -> None:
         self._log = log
-        self._redactor = redactor
-        self._seen = _stamp(path)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -52,38 +49,16 @@ class PolicyWatch:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(POLL_SECONDS)
-            stamp = _stamp(self._path)
-            if stamp == self._seen:
-                continue
-            self._seen = stamp
             try:
-                await self._reload()
-            except Exception as error:  # the watch must outlive whatever one reload does
+                await self._step()
+            except Exception as error:  # the watch must outlive whatever one step does
                 logger.error("The policy was not reloaded (%s).", type(error).__name__)
+                await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _reload(self) -> None:
-        try:
-            bundle = await asyncio.to_thread(load_bundle, self._path)
-            # The engine belongs to the thread that asks it, which is this one.
-            policy = PolicySet(bundle)
-        except (PolicyError, OSError) as error:
-            logger.error(
-                "The changed policy is not used; revision %s stays in force.\n%s",
-                self._active.revision,
-                error,
-            )
-            await self._note("refused", self._active.revision, str(error))
-            return
-        if policy.revision == self._active.revision:
-            return
-        await self._redactor.start(policy.all_redactions)
-        await self._note("activated", policy.revision, "")
-        self._active = policy
-        self._adopt(policy)
-        logger.info("Policy '%s' revision %s is in force.", policy.name, policy.revision)
+    async def _step(self) -> None:
+        raise NotImplementedError
 
-    async def _note(self, what: str, revision: str, problem: str) -> None:
+    async def _note(self, what: str, revision: str, problem: str = "") -> None:
         try:
             await self._log.append(
                 {
@@ -98,9 +73,106 @@ class PolicyWatch:
             logger.error("%s", error)
 
 
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+class PolicyWatch(_Watch):
+    """Puts in force what a source gives; something wrong leaves the last good one in force."""
+
+    def __init__(
+        self,
+        source: PolicySource,
+        active: PolicySet,
+        adopt: Callable[[PolicySet], None],
+        log: GroupCommit,
+        prepare: Prepare,
+        build: Build = PolicySet,
+    ) -> None:
+        super().__init__(log)
+        self._source = source
+        self._active = active
+        self._adopt = adopt
+        self._prepare = prepare
+        self._build = build
+        self._refused = False
+
+    async def _step(self) -> None:
+        try:
+            bundle = await self._source.changed()
+            if bundle.revision == self._active.revision:
+                await self._stay(bundle)
+                return
+            # The engine belongs to the thread that asks it, which is this one.
+            policy = self._build(bundle)
+            await self._prepare(policy)
+        except _WRONG as error:
+            await self._refuse(str(error) or type(error).__name__)
+            return
+        self._refused = False
+        await self._note("activated", policy.revision)
+        self._active = policy
+        self._adopt(policy)
+        logger.info("Policy '%s' revision %s is in force.", policy.name, policy.revision)
+        await self._source.accepted()
+
+    async def _stay(self, bundle: Bundle) -> None:
+        if self._refused:
+            self._refused = False
+            await self._note("restored", bundle.revision)
+        await self._source.accepted()
+
+    async def _refuse(self, problem: str) -> None:
+        self._refused = True
+        logger.error(
+            "The changed policy is not used; revision %s stays in force.\n%s",
+            self._active.revision,
+            problem,
+        )
+        await self._note("refused", self._active.revision, problem)
+
+
+class CandidateWatch(_Watch):
+    """Hands on the policy that runs in the shadow, and None when there is none any more."""
+
+    def __init__(
+        self,
+        source: CandidateSource,
+        adopt: Callable[[PolicySet | None], None],
+        log: GroupCommit,
+        prepare: Prepare,
+        build: Build = PolicySet,
+    ) -> None:
+        super().__init__(log)
+        self._source = source
+        self._adopt = adopt
+        self._prepare = prepare
+        self._build = build
+        self._revision = ""
+        self._problem = ""
+
+    async def _step(self) -> None:
+        try:
+            bundle = await self._source.changed()
+            candidate = self._build(bundle) if bundle is not None else None
+            if candidate is not None:
+                await self._prepare(candidate)
+        except _WRONG as error:
+            # Better none than one that nobody asks for any more.
+            self._adopt(None)
+            await self._refuse(str(error))
+            return
+        self._problem = ""
+        self._adopt(candidate)
+        if candidate is None:
+            await self._note("shadow stopped", self._revision)
+            logger.info("No policy runs in the shadow any more.")
+        else:
+            self._revision = candidate.revision
+            await self._note("shadow started", candidate.revision)
+            logger.info(
+                "Policy '%s' revision %s runs in the shadow.", candidate.name, candidate.revision
+            )
+
+    async def _refuse(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            logger.error("The policy in the shadow is not used.\n%s", problem)
+            await self._note("shadow refused", "", problem)
+        await asyncio.sleep(PAUSE_SECONDS)

@@ -28,9 +28,11 @@ from mitmproxy import exceptions, options  # noqa: E402
 from addons import mitm_patches  # noqa: E402
 from addons.home import prepare  # noqa: E402
 from addons.master import FirewallMaster  # noqa: E402
+from addons.policy_place import Place, open_source  # noqa: E402
+from addons.policy_source import SourceError  # noqa: E402
 from addons.redaction_pool import safe_environment  # noqa: E402
-from ledger import Home, default_home  # noqa: E402
-from rules import DEFAULT_POLICY, PolicyError, PolicySet, load_bundle  # noqa: E402
+from ledger import Home, LedgerError, default_home  # noqa: E402
+from rules import PolicyError, PolicySet  # noqa: E402
 
 BAD_INPUT = 2
 WORKER = "AEGIS_WORKER"
@@ -60,7 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m addons", description="The Aegis firewall.")
-    parser.add_argument("--policy", default=str(DEFAULT_POLICY), help="policy file or OPA bundle")
+    parser.add_argument(
+        "--policy",
+        default="",
+        help="policy file, folder, OPA bundle, or URL of one (what was applied, else the default)",
+    )
+    parser.add_argument("--bundle-key", default="", help="key that signs a server's bundles")
+    parser.add_argument("--bundle-ca", default="", help="PEM file of roots to trust the server by")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on")
     parser.add_argument("--workers", type=_count, default=1, help="processes that share the port")
@@ -100,6 +108,8 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
         "listen_host": arguments.host,
         "listen_port": arguments.port,
         "aegis_policy": arguments.policy,
+        "aegis_bundle_key": arguments.bundle_key,
+        "aegis_bundle_ca": arguments.bundle_ca,
         "aegis_home": str(home.folder),
     }
     if arguments.otlp_endpoint:
@@ -166,7 +176,7 @@ def _write_running(home: Home, arguments: argparse.Namespace, port: int) -> None
         "host": arguments.host,
         "port": port,
         "pid": os.getpid(),
-        "policy": str(Path(arguments.policy).expanduser().absolute()),
+        "policy": Place(arguments.policy).name,
     }
     draft.write_text(json.dumps(running), "utf-8")
     draft.replace(home.running)
@@ -197,9 +207,16 @@ class _SharingLoop(asyncio.SelectorEventLoop):
 def _supervise(arguments: argparse.Namespace) -> int:
     """Run several workers on one port; when one ends, all end."""
     try:
-        PolicySet(load_bundle(Path(arguments.policy).expanduser()))
         home = prepare(Path(arguments.home).expanduser())
-    except PolicyError as error:
+        key, ca = (
+            Path(name).expanduser() if name else None
+            for name in (arguments.bundle_key, arguments.bundle_ca)
+        )
+        # Once here, lest all workers say the same of a wrong policy.
+        source = open_source(Place(arguments.policy, key, ca), home)
+        PolicySet(source.load())
+        asyncio.run(source.close())
+    except (PolicyError, SourceError, LedgerError) as error:
         print(f"aegis: {error}", file=sys.stderr)
         return BAD_INPUT
     except OSError as error:
@@ -267,6 +284,8 @@ def _watch(
 def _worker_arguments(arguments: argparse.Namespace, port: int) -> list[str]:
     given = {
         "--policy": arguments.policy,
+        "--bundle-key": arguments.bundle_key,
+        "--bundle-ca": arguments.bundle_ca,
         "--host": arguments.host,
         "--port": str(port),
         "--home": arguments.home,

@@ -15,7 +15,10 @@ from mitmproxy.options import CONF_DIR
 from addons import home as home_folder
 from addons import mitm_patches, options
 from addons.evaluator import Evaluator
-from addons.policy_watch import PolicyWatch
+from addons.opa_engine import OpaServerEngine
+from addons.policy_place import open_source
+from addons.policy_source import CandidateSource, PolicySource, SourceError
+from addons.policy_watch import CandidateWatch, PolicyWatch
 from addons.redactor import RedactionFailed, Redactor
 from addons.resolver import Resolver
 from addons.spans import Spans
@@ -29,7 +32,7 @@ from ledger import (
     ensure_default_agent,
     load_or_create_signer,
 )
-from rules import EvaluationError, PolicyError, PolicySet, load_bundle
+from rules import Bundle, EvaluationError, PolicyError, PolicySet
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,8 @@ class Services:
     settings: options.Settings
     home: Home
     policy: PolicySet
+    candidate: PolicySet | None = None
+    """The policy in the shadow, which decides nothing."""
     log: GroupCommit
     agents: AgentStore
     redactor: Redactor
@@ -53,14 +58,12 @@ class Services:
     evaluator: Evaluator
     environment: Mapping[str, str]
     """Labels of the place where the firewall runs."""
-    candidate: PolicySet | None = None
-    """A policy that is asked beside the one in force and decides nothing."""
 
     def __init__(self) -> None:
         self._open = False
         self._problem = ""
         self.ready = False
-        self._watch: PolicyWatch | None = None
+        self._watches: list[PolicyWatch | CandidateWatch] = []
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -81,7 +84,7 @@ class Services:
         if not self._problem:
             try:
                 self._open_all(options.check(ctx.options))
-            except (PolicyError, LedgerError, exceptions.OptionsError) as error:
+            except (PolicyError, SourceError, LedgerError, exceptions.OptionsError) as error:
                 self._problem = str(error)
             except OSError as error:
                 self._problem = f"{error.filename or 'the firewall'}: {error.strerror or error}"
@@ -93,9 +96,12 @@ class Services:
             raise exceptions.OptionsError(self._problem)
 
     def _open_all(self, settings: options.Settings) -> None:
-        policy = PolicySet(load_bundle(settings.policy), environment=settings.labels)
         home = home_folder.prepare(settings.home)
-        self.settings, self.home, self.policy = settings, home, policy
+        self._source: PolicySource = open_source(settings.place, home)
+        self.settings, self.home = settings, home
+        self.environment = settings.labels
+        self.policy = self._build(self._source.load())
+        self._candidates = CandidateSource(home.policies)
         self.agents = SqliteAgents(home.agents)
         ensure_default_agent(self.agents, home.default_token)
         self._ledger = SqliteLog(home.log, load_or_create_signer(home.log_key))
@@ -105,10 +111,10 @@ class Services:
             workers=settings.redaction_workers,
             timeout=settings.redaction_timeout,
         )
-        self.environment = settings.labels
         self.spans = Spans(settings.otlp_endpoint)
         self.resolver = Resolver(settings.hosts_file)
-        self.evaluator = Evaluator()
+        remote = OpaServerEngine(settings.opa_url) if settings.opa_url else None
+        self.evaluator = Evaluator(remote)
         self._open = True
         _harden(ctx.options)
         if ctx.options.confdir == CONF_DIR:
@@ -127,10 +133,14 @@ class Services:
             logger.error("The firewall does not start: %s", str(error) or type(error).__name__)
             ctx.master.shutdown()
             return
-        self._watch = PolicyWatch(
-            self.settings.policy, self.policy, self.adopt, self.log, self.redactor
-        )
-        self._watch.start()
+        self._watches = [
+            PolicyWatch(self._source, self.policy, self.adopt, self.log, self.prepare, self._build),
+            CandidateWatch(
+                self._candidates, self.adopt_candidate, self.log, self.prepare, self._build
+            ),
+        ]
+        for watch in self._watches:
+            watch.start()
         self.ready = True
         logger.info(
             "Aegis decides by policy '%s', revision %s, mode %s.",
@@ -150,8 +160,9 @@ class Services:
                 "mode": self.policy.mode,
             }
         )
-        await self.redactor.start(self.policy.all_redactions)
-        await self.evaluator.start(self.policy)
+        await self.evaluator.check()
+        await self.prepare(self.policy)
+        await self._source.accepted()
 
     async def done(self) -> None:
         """Stop everything; what was accepted for the log is in it afterwards.
@@ -162,10 +173,12 @@ class Services:
         if not self._open:
             return
         self._open = False
-        if self._watch is not None:
-            await self._watch.stop()
+        for watch in self._watches:
+            await watch.stop()
+        await self._source.close()
+        await self._candidates.close()
         await self.redactor.close()
-        await self.evaluator.keep()
+        await self.evaluator.close()
         try:
             await self.log.append({"kind": "stop", "time": home_folder.timestamp()})
         except LedgerError as error:
@@ -178,9 +191,21 @@ class Services:
         closing.start()
         await asyncio.to_thread(closing.join, CLOSE_SECONDS)
 
+    async def prepare(self, policy: PolicySet) -> None:
+        """Start what a policy needs before it can decide; what it does not need any more ends."""
+        await self.redactor.start(policy.all_redactions)
+        await self.evaluator.start(policy)
+
+    def _build(self, bundle: Bundle) -> PolicySet:
+        return PolicySet(bundle, environment=self.environment)
+
     def adopt(self, policy: PolicySet) -> None:
         """Take a new policy from the next request on."""
         self.policy = policy
+
+    def adopt_candidate(self, candidate: PolicySet | None) -> None:
+        """Take the policy that runs in the shadow, None for none."""
+        self.candidate = candidate
 
 
 def _harden(opts: Any) -> None:

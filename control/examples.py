@@ -9,6 +9,7 @@ from typing import Any
 
 from rules import (
     AgentRef,
+    Bundle,
     Effect,
     EvaluationError,
     HttpRequest,
@@ -36,7 +37,14 @@ class Examples:
 def examples(policy: Path) -> Examples:
     """Find the examples of a policy file for the agent "default"; none when it cannot be read."""
     try:
-        bundle = load_bundle(policy)
+        return examples_of(load_bundle(policy))
+    except PolicyError:
+        return Examples()
+
+
+def examples_of(bundle: Bundle) -> Examples:
+    """Find the examples of a compiled policy for the agent "default"."""
+    try:
         decides = PolicySet(bundle)
         places = sorted(
             _places(bundle.data["aegis_cfg"]), key=lambda place: place[1] not in _ANSWERS_ANYBODY

@@ -30,12 +30,12 @@ HomeFolder = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A firewall that listens; `policy` is its policy's file, if it says so."""
+    """A firewall that listens; `policy` is what it was told with `--policy`, if it says so."""
 
     host: str
     port: int
     pid: int
-    policy: Path | None = None
+    policy: str | None = None
 
     def proxy_url(self, token: str) -> str:
         """Give the proxy address with a token in it."""
@@ -51,7 +51,7 @@ def running_on(home: Home) -> Running | None:
         found = Running(str(said["host"]), int(said["port"]), int(said["pid"]))
         os.kill(found.pid, 0)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104
-        policy = Path(said["policy"]) if said.get("policy") else None
+        policy = str(said["policy"]) if "policy" in said else None
         with socket.create_connection((host, found.port), timeout=2):
             return Running(host, found.port, found.pid, policy)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):

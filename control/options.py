@@ -10,6 +10,8 @@ import typer
 
 UpstreamCa = Annotated[Path | None, typer.Option(help="PEM file of roots to trust upstream.")]
 HostsFile = Annotated[Path | None, typer.Option(help="Names that come before DNS, as in hosts(5).")]
+BundleKey = Annotated[Path | None, typer.Option(help="Key that signs a bundle server's bundles.")]
+BundleCa = Annotated[Path | None, typer.Option(help="PEM file of roots to trust the server by.")]
 
 
 def as_arguments(given: Mapping[str, object]) -> list[str]:

@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from control import bundles, policy_analysis, policy_explain, policy_show, policy_test
+from control import (
+    bundles,
+    policy_analysis,
+    policy_explain,
+    policy_history,
+    policy_server,
+    policy_show,
+    policy_test,
+)
 from control.agents import Json
 from control.home import BAD_INPUT, FAILED_CHECK, complain, out, print_json
 from redaction import RedactionError, profile_from
@@ -107,5 +115,7 @@ def print_schema() -> None:
 
 
 policy_show.register(app)
+policy_history.register(app)
+policy_server.register(app)
 bundles.register(app)
 policy_analysis.register(app)

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from control.agents import Json
 from control.home import BAD_INPUT, complain, home_of, out, print_json, running_on, table
+from control.in_force import bundle_in_force
 from rules import load_bundle
 
 
@@ -30,18 +31,20 @@ def show(
 ) -> None:
     """Show what a policy says: its destinations, tools, rules and redactions."""
     if file is None:
-        running = running_on(home_of(context))
+        home = home_of(context)
+        running = running_on(home)
         if running is None or running.policy is None:
             complain("no running firewall says which policy it decides by; name a file.")
             raise typer.Exit(BAD_INPUT)
-        file = running.policy
-    bundle = load_bundle(file)
+        place, bundle = bundle_in_force(home, running.policy)
+    else:
+        place, bundle = str(file), load_bundle(file)
     config = bundle.data["aegis_cfg"]
     if as_json:
-        print_json({"file": str(file), "revision": bundle.revision, **config})
+        print_json({"file": place, "revision": bundle.revision, **config})
         return
     limits = config["limits"]
-    out().print(escape(f"{config['name']} ({file}), revision {bundle.revision}"))
+    out().print(escape(f"{config['name']} ({place}), revision {bundle.revision}"))
     out().print(
         f"Mode {config['mode']}; bodies up to {limits['max_body_bytes']} bytes, "
         f"larger ones: {limits['larger_bodies']}."

@@ -82,10 +82,10 @@ def _verdict(found: Suggestion) -> str:
 
 def _running_policy(home: Home) -> Policy | None:
     running = running_on(home)
-    if running is None or running.policy is None:
+    if running is None or not running.policy:
         return None
     try:
-        return load_policy(running.policy)
+        return load_policy(Path(running.policy))
     except PolicyError:
         # A bundle, or a file that changed since; its text is not needed.
         return None

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from control.home import running_on
+from control.in_force import bundle_in_force
 from control.lifetime import parse_lifetime
-from ledger import Home, LogReader, SqliteAgents
+from ledger import Home, LedgerError, LogReader, SqliteAgents
 from rules import Bundle, PolicyError, load_bundle
 
 LogFile = Annotated[
@@ -106,10 +107,10 @@ def recorded_under(home: Home, files: Iterable[Path] | None) -> list[Bundle]:
     if files:
         return [load_bundle(file) for file in files]
     running = running_on(home)
-    if running is None or running.policy is None:
+    if running is None:
         return []
-    with suppress(PolicyError):
-        return [load_bundle(running.policy)]
+    with suppress(PolicyError, LedgerError):
+        return [bundle_in_force(home, running.policy or "")[1]]
     return []
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, Self
 
@@ -36,9 +35,12 @@ def run(
     ],
     agent: Annotated[str, typer.Option(help="The agent the command is.")] = DEFAULT_AGENT,
     policy: Annotated[
-        Path | None,
-        typer.Option(help="Policy file; the run then has a firewall of its own, whatever runs."),
-    ] = None,
+        str,
+        typer.Option(
+            metavar="FILE|FOLDER|URL",
+            help="Policy; the run then has a firewall of its own, whatever runs.",
+        ),
+    ] = "",
     ttl: Annotated[
         int,
         typer.Option(

@@ -53,9 +53,11 @@ def _log(path: Path) -> tuple[int, dict[str, str]]:
         for record in reader.records(max(0, head - LOOK_BACK)):
             if record["kind"] == "policy" and record.get("what") == "refused":
                 found["refused"] = str(record.get("problem", ""))
-            elif record["kind"] in ("start", "policy"):
+                found["revision"] = str(record.get("revision", ""))
+            elif record["kind"] == "start" or record.get("what") in ("activated", "restored"):
+                # A policy that was applied is in force once the firewall says that it is.
                 found = {"revision": str(record.get("revision", ""))}
-            elif record.get("revision"):
+            elif record["kind"] == "decision" and record.get("revision"):
                 # Each decision says by which revision it fell.
                 found["revision"] = str(record["revision"])
     except LedgerError:

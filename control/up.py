@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from control import data_plane
-from control.examples import Examples, examples
+from control.examples import Examples, examples_of
 from control.home import BAD_INPUT, HomeFolder, Running, complain, home_of, running_on
-from control.options import HostsFile, UpstreamCa, as_arguments
-from ledger import Home
-from rules import DEFAULT_POLICY
+from control.in_force import bundle_in_force
+from control.options import BundleCa, BundleKey, HostsFile, UpstreamCa, as_arguments
+from ledger import Home, LedgerError
+from rules import PolicyError
 
 NEXT = """\
 The firewall listens on {address}.
@@ -36,11 +36,18 @@ Ctrl-C ends it.
 def up(
     context: typer.Context,
     policy: Annotated[
-        Path | None, typer.Option(help="Policy file or OPA bundle. Default: the developer pack.")
-    ] = None,
+        str,
+        typer.Option(
+            metavar="FILE|FOLDER|URL",
+            help="Policy, folder of policies, OPA bundle or URL of one. Default: what was applied, "
+            "else the developer pack.",
+        ),
+    ] = "",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes on the port.")] = 1,
+    bundle_key: BundleKey = None,
+    bundle_ca: BundleCa = None,
     otlp_endpoint: Annotated[
         str, typer.Option(help="Base URL of an OTLP/HTTP collector for spans.")
     ] = "",
@@ -60,6 +67,8 @@ def up(
     arguments = as_arguments(
         {
             "--policy": policy,
+            "--bundle-key": bundle_key,
+            "--bundle-ca": bundle_ca,
             "--host": host,
             "--port": port,
             "--workers": workers,
@@ -81,11 +90,18 @@ def up(
             signal.signal(number, end)
         running = data_plane.wait_until_ready(home, process)
     if running is not None:
-        typer.echo(_next(home, running, examples(policy or DEFAULT_POLICY)))
+        typer.echo(_next(home, running, _examples(home, running)))
     elif process.poll() is None:
         complain("the firewall does not listen yet; its own messages say why.")
     code = process.wait()
     raise typer.Exit(0 if asked else code)
+
+
+def _examples(home: Home, running: Running) -> Examples:
+    try:
+        return examples_of(bundle_in_force(home, running.policy or "")[1])
+    except (PolicyError, LedgerError):
+        return Examples()
 
 
 def _next(home: Home, running: Running, shown: Examples) -> str:

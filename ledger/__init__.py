@@ -1,4 +1,4 @@
-"""What has happened: the signed decision log, and the agents and tokens that may call."""
+"""What has happened: the signed log, the agents and tokens that may call, applied policies."""
 
 from ledger.agents import (
     Agent,
@@ -12,6 +12,7 @@ from ledger.errors import (
     AgentError,
     CheckpointError,
     DuplicateAgent,
+    HistoryError,
     KeyFileError,
     LedgerError,
     LogCorrupt,
@@ -21,6 +22,7 @@ from ledger.errors import (
     TokenError,
     TokenReason,
     UnknownAgent,
+    UnknownRevision,
 )
 from ledger.export import RecordProof, export_jsonl, prove_record
 from ledger.group_commit import GroupCommit
@@ -28,6 +30,8 @@ from ledger.home import CA_BUNDLE, Home, default_home
 from ledger.log import GENESIS, DecisionLog, Entry, Receipt
 from ledger.log_reader import LogReader, Summary, checkpoint_path
 from ledger.log_sqlite import SqliteLog
+from ledger.policies import Candidate, PolicyEvent, PolicyState, PolicyStore, StoredPolicy
+from ledger.policies_sqlite import SqlitePolicies
 from ledger.policy_key import load_or_create_policy_key
 from ledger.signer import Signer, Verifier, load_or_create_signer, parse_verifiers
 from ledger.verify import LogProblem, VerifyReport, verify_jsonl, verify_log
@@ -38,11 +42,13 @@ __all__ = [
     "Agent",
     "AgentError",
     "AgentStore",
+    "Candidate",
     "CheckpointError",
     "DecisionLog",
     "DuplicateAgent",
     "Entry",
     "GroupCommit",
+    "HistoryError",
     "Home",
     "KeyFileError",
     "LedgerError",
@@ -50,18 +56,24 @@ __all__ = [
     "LogProblem",
     "LogReader",
     "LogUnavailable",
+    "PolicyEvent",
+    "PolicyState",
+    "PolicyStore",
     "Receipt",
     "RecordError",
     "RecordProof",
     "Signer",
     "SqliteAgents",
     "SqliteLog",
+    "SqlitePolicies",
     "StoreUnavailable",
+    "StoredPolicy",
     "Summary",
     "TokenError",
     "TokenInfo",
     "TokenReason",
     "UnknownAgent",
+    "UnknownRevision",
     "Verifier",
     "VerifyReport",
     "checkpoint_path",

@@ -6,10 +6,12 @@
     ├── RecordError         one entry is not loggable: a float, an integer past 2^53
     ├── CheckpointError     a signed note is malformed, forged or signed by another key
     ├── KeyFileError        the signing key or a token file is unreadable or readable by others
-    ├── StoreUnavailable    the agents database cannot be read or written
+    ├── StoreUnavailable    the database of agents or of policies cannot be read or written
     ├── AgentError          a bad id, tenant, group, label or lifetime
     │   ├── DuplicateAgent  an agent of that id exists
     │   └── UnknownAgent    no agent or token of that id exists
+    ├── HistoryError        a policy cannot be applied or taken back: no reason given, no bundle
+    │   └── UnknownRevision no applied policy has that revision
     └── TokenError          a token was refused; `reason` says why
 
 No message holds a secret, a token or a value out of a record.
@@ -51,7 +53,7 @@ class KeyFileError(LedgerError):
 
 
 class StoreUnavailable(LedgerError):  # noqa: N818
-    """The agents database cannot be read or written now."""
+    """The database of agents or of policies cannot be read or written now."""
 
 
 class AgentError(LedgerError):
@@ -64,6 +66,14 @@ class DuplicateAgent(AgentError):  # noqa: N818
 
 class UnknownAgent(AgentError):  # noqa: N818
     """No agent, or no token, has that id."""
+
+
+class HistoryError(LedgerError):
+    """A policy cannot be applied or taken back as was asked."""
+
+
+class UnknownRevision(HistoryError):  # noqa: N818
+    """No applied policy has that revision."""
 
 
 class TokenReason(enum.StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,16 @@ class Home:
     def agents(self) -> Path:
         """Agents and the hashes of their tokens."""
         return self.folder / "agents.db"
+
+    @property
+    def policies(self) -> Path:
+        """Applied policies, their history and the candidate beside."""
+        return self.folder / "policies.db"
+
+    def last_bundle(self, url: str) -> Path:
+        """Give where the last good policy of a bundle server is kept for a start without it."""
+        name = hashlib.sha256(url.encode()).hexdigest()[:16]
+        return self.folder / f"last-bundle-{name}.tar.gz"
 
     @property
     def secret(self) -> Path:

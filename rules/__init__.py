@@ -22,6 +22,7 @@ from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolE
 from rules.hosts import canonical_host
 from rules.policy import Policy, load_policy, parse_policy
 from rules.policy_set import PolicySet, drive
+from rules.policy_stamp import policy_stamp
 from rules.regorus_engine import RegorusEngine
 from rules.schema import schema
 
@@ -58,6 +59,7 @@ __all__ = [
     "looks_like_address",
     "parse_address",
     "parse_policy",
+    "policy_stamp",
     "read_bundle",
     "schema",
 ]

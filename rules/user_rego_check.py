@@ -63,9 +63,28 @@ def read_modules(modules: Mapping[str, str]) -> tuple[list[Module], list[Problem
     }
     for module in found:
         problems += _Checker(module, functions).problems()
+    problems += _collisions(found)
     if found and not problems:
         problems += _compiled(modules)
     return found, sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
+
+
+def _collisions(modules: list[Module]) -> Iterator[Problem]:
+    """Refuse a package that stands where a set of another one stands."""
+    sets = {f"{module.package}.{finding}" for module in modules for finding in FINDINGS}
+    for module in modules:
+        parts = module.package.split(".")
+        taken = [".".join(parts[:size]) for size in range(4, len(parts) + 1)]
+        owner = next((name for name in taken if name in sets), "")
+        if owner:
+            yield Problem(
+                module.file,
+                1,
+                1,
+                "package",
+                f"the package '{module.package}' is inside the set {owner}",
+                "Rename the package.",
+            )
 
 
 def _too_much(file: str, text: str) -> Problem | None:
@@ -307,14 +326,13 @@ class _Checker:
         name = ".".join(parts)
         alias = self._module.aliases.get(parts[0])
         full = ".".join((alias, *parts[1:])) if alias else name
-        if full in self._functions or f"data.{self._module.package}.{name}" in self._functions:
-            return
         why = impurity(name)
+        known = {full, f"data.{self._module.package}.{name}"} & self._functions
         if why:
+            # One of its own with that name is refused too: nobody could tell which is called.
             self._add(call, f"{name} is not allowed: {why}", "Decide by the input alone.", name)
-        elif name not in BUILTINS:
-            known = [*BUILTINS, *self._module.functions]
-            near = suggest(name, known)
+        elif not known and name not in BUILTINS:
+            near = suggest(name, [*BUILTINS, *self._module.functions])
             self._add(
                 call,
                 f"there is no function {name} for own Rego",

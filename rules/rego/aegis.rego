@@ -322,7 +322,7 @@ keeps(check, element) if {
 keeps(check, element) if {
 	check.family == "size"
 	sized(element)
-	compares(check.kind, check.bound, count(element))
+	compares(check.kind, check.bound, length(element))
 }
 
 keeps(check, element) if {
@@ -369,6 +369,7 @@ typed("type", bound, element) if type_name(element) == bound
 
 typed("type", "integer", element) if {
 	is_number(element)
+	in_range(element)
 	floor(element) == element
 }
 
@@ -381,12 +382,24 @@ typed("not_type", "integer", element) if not is_number(element)
 
 typed("not_type", "integer", element) if {
 	is_number(element)
+	in_range(element)
 	floor(element) != element
+}
+
+# Beyond it the engines differ in what floor gives.
+in_range(number) if {
+	number >= -18446744073709551615
+	number <= 18446744073709551615
 }
 
 sized(element) if is_string(element)
 
 sized(element) if is_array(element)
+
+# Characters; of a text itself the engines count different units.
+length(element) := count(split(element, "")) if {
+	is_string(element)
+} else := count(element)
 
 # Constraints of the tool that this call does not prove to keep.
 broken := [[0, 1000000 + check.order, check.id] |

@@ -127,14 +127,15 @@ class World:
         """Give the tests' policy with the upstreams' ports in it."""
         return POLICY.format(mode=mode, larger=larger, **vars(self))
 
-    def firewall(self, folder: Path, policy: str | None = None, **options: Any) -> Firewall:
-        """Make a firewall in front of the upstreams."""
+    def firewall(self, folder: Path, policy: str | None = "", **options: Any) -> Firewall:
+        """Make a firewall in front of the upstreams; with None it uses what was applied."""
         hosts = {
             "inside.example.test": "127.0.0.1",
             "a.files.example.test": "127.0.0.1",
             "evilfiles.example.test": "127.0.0.1",
         }
-        return Firewall(folder, policy or self.policy(), *self.upstreams, hosts=hosts, **options)
+        text = self.policy() if policy == "" else policy
+        return Firewall(folder, text, *self.upstreams, hosts=hosts, **options)
 
     @property
     def touched(self) -> list[str]:

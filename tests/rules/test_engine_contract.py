@@ -184,6 +184,27 @@ def test_a_constraint_that_is_not_proven_denies(
     assert decision.rule == f"tool:pay.create/{rule}"
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"amount": 1000},
+        {"amount": 1},
+        {"amount": 999.99},
+        {"account": "US12"},
+        {"account": "US1234567890"},
+        {"tags": ["a" * 8] * 3},
+        {"items": [[99]]},
+    ],
+)
+def test_values_at_the_bounds_are_allowed(policy: PolicySet, changed: dict[str, Any]) -> None:
+    assert pay(policy, **changed).effect is Effect.ALLOW
+
+
+def test_the_greatest_amount_still_needs_a_person_only(policy: PolicySet) -> None:
+    assert pay(policy, amount=5000).rule == "large"
+    assert pay(policy, amount=5000.01).effect is Effect.DENY
+
+
 def test_lengths_are_counted_in_characters(policy: PolicySet) -> None:
     smile = "\U0001f600"
     assert pay(policy, tags=[smile * 8]).effect is Effect.ALLOW

@@ -168,6 +168,17 @@ def test_all_mistakes_of_all_modules_are_named_at_once():
     assert [problem.file for problem in problems] == ["a.rego", "a.rego", "b.rego", "c.rego"]
 
 
+def test_a_function_cannot_hide_one_that_is_not_pure():
+    text = HEAD + 'http.send(x) := x\n\ndeny contains "a" if http.send({})\n'
+    assert "is not allowed" in str(check_modules({"x.rego": text})[0])
+
+
+def test_a_package_cannot_stand_in_the_place_of_a_set():
+    modules = {"a.rego": HEAD + 'deny contains "a"\n', "b.rego": "package aegis.user.x.deny\n"}
+    assert "inside the set aegis.user.x.deny" in str(check_modules(modules)[0])
+    assert check_modules({"b.rego": 'package aegis.user.deny\ndeny contains "a"\n'}) == []
+
+
 def test_checking_evaluates_nothing():
     endless = 'deny contains "a" if count(numbers.range(1, 1000000000)) > 1\n'
     assert check_modules({"x.rego": HEAD + endless}) == []

@@ -28,17 +28,19 @@ Kind = Literal["own", "mitmdump"]
 class Firewall:
     """Runs `python -m addons` (kind "own") or `mitmdump -s addons/firewall.py` in `folder`.
 
-    `policy` is a policy's text or its path. The upstreams' names resolve to 127.0.0.1 and their CA
-    is trusted; `hosts` names further ones. `options` are `--set` pairs, `prefix` comes before the
+    `policy` is a policy's text or its path, None for what was applied on the home folder; `place`
+    is what `--policy` says instead, as the URL of a bundle server. The upstreams' names resolve to
+    127.0.0.1 and their CA is trusted; `hosts` names further ones. `options` are `--set` pairs, `prefix` comes before the
     command (`("taskset", "-c", "0")`).
     """
 
     def __init__(
         self,
         folder: Path,
-        policy: str | Path,
+        policy: str | Path | None,
         *upstreams: Upstream,
         kind: Kind = "own",
+        place: str = "",
         workers: int = 1,
         hosts: Mapping[str, str] | None = None,
         ca: LocalCa | None = None,
@@ -53,7 +55,7 @@ class Firewall:
             self.policy = folder / "policy.yaml"
             self.policy.write_text(policy, "utf-8")
         else:
-            self.policy = policy
+            self.policy = policy or folder / "no-policy"
         self.host, self.port = "127.0.0.1", free_port()
         names = {name: "127.0.0.1" for upstream in upstreams for name in upstream.names}
         hosts_file = write_hosts(folder / "hosts", {**names, **(hosts or {})})
@@ -62,7 +64,7 @@ class Firewall:
         settings = {
             "hosts_file": str(hosts_file),
             "otlp_endpoint": otlp_endpoint,
-            "policy": str(self.policy),
+            "policy": place or ("" if policy is None else str(self.policy)),
             "home": str(self.home),
         }
         make = self._own if kind == "own" else self._mitmdump
