@@ -97,9 +97,12 @@ def compile_file(
     output: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")] = Path(
         "bundle.tar.gz"
     ),
+    tenant: Annotated[
+        str | None, typer.Option(help="Only this tenant's policy beside the organisation's.")
+    ] = None,
 ) -> None:
     """Compile a policy to an OPA bundle."""
-    bundle = compile_policy(load_policy(file))
+    bundle = compile_policy(load_policy(file), tenant)
     PolicySet(bundle)
     output.write_bytes(bundle.to_bytes())
     complain(f"wrote {output}, revision {bundle.revision}")

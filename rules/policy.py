@@ -148,20 +148,26 @@ def _policy(documents: list[Marked], modules: Mapping[str, str]) -> Policy:
     problems += check_modules(modules)
     if not problems:
         documents = sorted(documents, key=lambda marked: (tenant_of(marked), marked.name))
-        for marked in documents:
-            _add_hosts(marked)
+        _add_hosts(documents)
         problems = check_documents(documents)
     if problems:
         raise PolicyError(problems)
     return Policy(tuple(documents), modules)
 
 
-def _add_hosts(marked: Marked) -> None:
-    """Write out the hosts that this machine's tools are configured for."""
-    for destination in marked.data.get("destinations") or []:
-        hosts = destination.setdefault("hosts", [])
-        for kind in destination.get("hosts_from") or []:
-            hosts += [host for host in hosts_from(kind) if host not in hosts]
+def _add_hosts(documents: Iterable[Marked]) -> None:
+    """Write out the hosts that this machine's tools are configured for.
+
+    A host that the policy names itself stays with the destination that names it.
+    """
+    places = [place for marked in documents for place in marked.data.get("destinations") or []]
+    written = {host for place in places for host in place.get("hosts") or []}
+    for place in places:
+        hosts = place.setdefault("hosts", [])
+        for kind in place.get("hosts_from") or []:
+            new = [host for host in hosts_from(kind) if host not in written]
+            hosts += new
+            written.update(new)
 
 
 def _content(path: FilePath) -> bytes:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rules import DEFAULT_POLICY, Bundle
+from rules import DEFAULT_POLICY, Bundle, read_bundle
 from tests.control.conftest import POLICY
 
 
@@ -80,6 +80,18 @@ def test_show_tells_what_is_allowed(aegis, right):
     shown = json.loads(aegis("policy", "show", right, "--json").out)
     assert shown["name"] == "control"
     assert shown["mode"] == "enforce"
+
+
+def test_the_bundle_of_one_tenant_is_compiled_by_name(aegis, tmp_path):
+    pack, out = DEFAULT_POLICY.parent / "msp", tmp_path / "acme.tar.gz"
+    assert aegis("policy", "compile", pack, "--tenant", "acme", "-o", out).code == 0
+    files = read_bundle(out).files
+    assert b"acme/office-hours" in files["data.json"]
+    assert b"globex" not in b"".join(files.values())
+    done = aegis("policy", "compile", pack, "--tenant", "nobody", "-o", tmp_path / "none")
+    assert done.code == 2
+    assert "Tenants: acme, globex." in done.err
+    assert not (tmp_path / "none").exists()
 
 
 def test_show_reads_the_developer_pack_and_bundles(aegis, tmp_path):
