@@ -162,7 +162,9 @@ def check(
             found = run_tests(path).results
             if not found:
                 raise refused(
-                    str(path), "no test is in this folder", "Put a document of kind PolicyTest in."
+                    str(path),
+                    "no test is here",
+                    "Put a document of the kind PolicyTest into the folder, or beside the policy that it names.",
                 )
             results += found
         except PolicyError as error:
