@@ -67,6 +67,8 @@ class BundleServerSource:
         self._digest = b""
         self._away = False
         self._pause = RETRY_SECONDS[0]
+        # What matters of a connection that fails is said here, once and in words.
+        logging.getLogger("tornado").setLevel(logging.CRITICAL)
 
     def load(self) -> Bundle:
         """Give the server's policy, or the last good one when that cannot be had or used."""

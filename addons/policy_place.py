@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import ipaddress
 import os
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from addons import home as home_folder
 from addons.bundle_server import BundleServerSource, Verify
 from addons.policy_source import FileSource, FolderSource, PolicySource, SourceError, StoreSource
 from ledger import Home
+from rules.signature import verify
 
 TOKEN = "AEGIS_BUNDLE_TOKEN"  # noqa: S105 - a variable's name
 BUNDLE_PATH = "/bundles/aegis.tar.gz"
@@ -120,9 +120,5 @@ def _verifier(key: Path | None) -> Verify | None:
     """Make what checks the signature of bundles with a key, None where none is named."""
     if key is None:
         return None
-    try:
-        signature = importlib.import_module("rules.signature")
-    except ModuleNotFoundError:
-        raise SourceError("this Aegis cannot verify signed bundles.") from None
-    material = key.read_bytes()
-    return lambda content: signature.verify(content, material)
+    public = key.read_bytes()
+    return lambda content: verify(content, public)

@@ -108,10 +108,11 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
         "listen_host": arguments.host,
         "listen_port": arguments.port,
         "aegis_policy": arguments.policy,
-        "aegis_bundle_key": arguments.bundle_key,
-        "aegis_bundle_ca": arguments.bundle_ca,
         "aegis_home": str(home.folder),
     }
+    for name in ("bundle_key", "bundle_ca"):
+        if given := getattr(arguments, name):
+            wanted[f"aegis_{name}"] = given
     if arguments.otlp_endpoint:
         wanted["aegis_otlp_endpoint"] = arguments.otlp_endpoint
     if arguments.hosts_file:

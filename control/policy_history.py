@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -35,6 +35,7 @@ from ledger import (
     load_or_create_signer,
 )
 from rules import PolicySet, load_bundle
+from rules.policy_test import CaseResult
 
 Why = Annotated[str, typer.Option("--why", help="The reason, for the history and the log.")]
 Who = Annotated[str | None, typer.Option("--who", help="Who does this. Default: your login name.")]
@@ -156,16 +157,17 @@ def _checked(path: Path) -> StoredPolicy:
     name = PolicySet(bundle).name
     failures = _failures(path)
     for failure in failures:
-        complain(str(failure))
+        differences = "; ".join(map(str, failure.differences))
+        complain(f"{failure.case.source}: {failure.case.name}: {differences}")
     if failures:
         complain(f"{len(failures)} of the policy's own tests failed, so it is not used.")
         raise typer.Exit(FAILED_CHECK)
     return StoredPolicy(bundle.revision, name, bundle.to_bytes())
 
 
-def _failures(path: Path) -> list[Any]:
-    """Run the policy's own tests: those in its folder."""
-    return list(run_tests(path).failures) if path.is_dir() else []
+def _failures(path: Path) -> Sequence[CaseResult]:
+    """Run the policy's own tests; a compiled one has none."""
+    return () if path.name.endswith((".tar.gz", ".tgz")) else run_tests(path).failures
 
 
 @contextmanager

@@ -143,7 +143,7 @@ class BundleHandler(Json):
         known = _tags(self.request.headers.get("If-None-Match", ""))
         wait = _wait(self.request.headers.get_list("Prefer"))
         until = asyncio.get_running_loop().time() + wait
-        while (offer := publisher.offers.get(name)) and offer.revision in known:
+        while (offer := publisher.offers.get(name)) and offer.tag in known:
             self._woken.clear()
             left = until - asyncio.get_running_loop().time()
             if not await publisher.change(self._woken, left) or self._gone:
@@ -153,9 +153,9 @@ class BundleHandler(Json):
         if offer is None:
             self.send_error(404)
             return
-        self.set_header("ETag", f'"{offer.revision}"')
+        self.set_header("ETag", f'"{offer.tag}"')
         self.set_header("Content-Type", _LONG_POLLING if wait else _GZIP)
-        if offer.revision in known:
+        if offer.tag in known:
             self.set_status(304)
             return
         self.finish(offer.content)
@@ -190,6 +190,9 @@ def serve(
         Path | None, typer.Option(help="PEM file of the certificate, to serve over TLS.")
     ] = None,
     key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
+    signing_key: Annotated[
+        Path | None, typer.Option(help="Private key, PEM, to sign the bundles with.")
+    ] = None,
 ) -> None:
     """Serve the policy to firewalls until Ctrl-C; they follow each change at once.
 
@@ -204,7 +207,8 @@ def serve(
     # Its own messages about clients that go away would be all that is to be read.
     for name in ("tornado.access", "tornado.general"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    bundles = Bundles(home_of(context), policy)
+    private = signing_key.read_bytes() if signing_key is not None else None
+    bundles = Bundles(home_of(context), policy, private)
     raise typer.Exit(asyncio.run(_serve(bundles, host, port, token, tls)))
 
 

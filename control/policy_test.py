@@ -60,11 +60,15 @@ def bench_of(bundle: Bundle) -> Iterator[PolicyBench]:
 
 
 def run_tests(path: Path) -> TestReport:
-    """Run a test, or all tests of a folder; raises `PolicyError` for what cannot be run.
+    """Run a test, or all tests of a policy; raises `PolicyError` for what cannot be run.
 
-    A folder without tests gives an empty report.
+    Those of a folder are in it; those of a single file name it with `policy:` and stand beside it
+    or in the folder `tests` there. A policy without tests gives an empty report.
     """
-    files = _tests_in(path) if path.is_dir() else [path]
+    if path.is_dir():
+        files = _tests_in(path)
+    else:
+        files = _tests_beside(path) if _kind(path) == "Policy" else [path]
     problems: list[Problem] = []
     tests = []
     for file in files:
@@ -83,6 +87,18 @@ def run_tests(path: Path) -> TestReport:
         with bench_of(load_bundle(policy)) as bench:
             results += run_test(test, bench)
     return TestReport(tuple(results))
+
+
+def _tests_beside(policy: Path) -> list[Path]:
+    found = []
+    for folder in (policy.parent, policy.parent / "tests"):
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if file.suffix not in DOCUMENTS or not file.is_file() or _kind(file) != "PolicyTest":
+                continue
+            named = read(file.read_bytes(), file.name).data.get("policy")
+            if named and (file.parent / str(named)).resolve() == policy.resolve():
+                found.append(file)
+    return found
 
 
 def _folder_of(file: Path) -> Path:
@@ -146,7 +162,9 @@ def check(
             found = run_tests(path).results
             if not found:
                 raise refused(
-                    str(path), "no test is in this folder", "Put a document of kind PolicyTest in."
+                    str(path),
+                    "no test is here",
+                    "Put a document of the kind PolicyTest into the folder, or beside the policy that it names.",
                 )
             results += found
         except PolicyError as error:

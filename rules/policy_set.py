@@ -298,6 +298,8 @@ class PolicySet:
 
     def _decision(self, document: Document) -> Decision:
         route, would = document["route"], document["would"]
+        if not self._config["redaction"].keys() >= set(document["redact"]):
+            raise EvaluationError("the policy's own rules name a redaction that there is not")
         return Decision(
             effect=Effect(document["effect"]),
             rule=document["rule"],

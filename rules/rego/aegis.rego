@@ -115,10 +115,29 @@ cells(table, kinds, keys) := [entry |
 	some entry in object.get(object.get(object.get(table, destination, {}), kind, {}), key, [])
 ]
 
-reached(view) := [entry |
+# A tunnel, and the messages around tool calls: what lets any tool through lets them through.
+reached(view) := [[rank_of(entry[0]), entry[1], entry[2], entry[3]] |
 	some key in view.keys
 	some entry in object.get(object.get(object.get(view.layer, "reach", {}), destination, {}), key, [])
+	reachable(entry[3])
 ]
+
+rank_of(rank) := 3 if {
+	stage == "connect"
+} else := rank
+
+reachable(guard) if {
+	count([1 |
+		some part in object.get(cfg.guards, guard, [])
+		not part.kind in not_yet
+		not holds(part)
+	]) == 0
+}
+
+# What shows only in the call itself.
+not_yet := ["argument", "data"] if {
+	stage == "connect"
+} else := ["argument"]
 
 permitting(view, table) := reached(view) if {
 	reach_only

@@ -2,8 +2,6 @@
 
 import getpass
 import json
-import sys
-import types
 
 import pytest
 
@@ -103,23 +101,52 @@ def test_a_wrong_policy_is_not_applied(aegis, make):
     assert [e["name"] for e in events(aegis)["events"]] == ["one"]
 
 
-def test_a_policy_whose_tests_fail_is_not_applied(aegis, make, monkeypatch):
-    tried = []
+TEST = """\
+apiVersion: aegis/v1
+kind: PolicyTest
+metadata: {name: small}
+policy: ../one.yaml
+cases:
+  - name: nobody goes there
+    request: {agent: x, url: https://nowhere.example.test/}
+    expect: {effect: %s}
+"""
 
-    def run_tests(path):
-        tried.append(path.name)
-        return ["one.yaml: case 'small': allow, not deny"] if path.name == "one.yaml" else []
 
-    tests = types.ModuleType("control.policy_test")
-    tests.run_tests = run_tests
-    monkeypatch.setitem(sys.modules, "control.policy_test", tests)
-    done = aegis("policy", "apply", make("one"), *WHY)
-    assert done.code == 1
-    assert "case 'small'" in done.err
-    assert aegis("policy", "shadow", "start", make("one")).code == 1
+def test_a_policy_whose_tests_fail_is_not_applied(aegis, make, tmp_path):
+    policy = make("one")
+    tests = policy.parent / "tests"
+    tests.mkdir()
+    (tests / "small.yaml").write_text(TEST % "allow")
+    for command in (("apply", policy, *WHY), ("shadow", "start", policy)):
+        done = aegis("policy", *command)
+        assert done.code == 1
+        assert "nobody goes there" in done.err
     assert events(aegis)["events"] == []
     assert aegis("policy", "apply", make("two"), *WHY).code == 0
-    assert tried == ["one.yaml", "one.yaml", "two.yaml"]
+    (tests / "small.yaml").write_text(TEST % "deny")
+    assert aegis("policy", "apply", policy, *WHY).code == 0
+
+
+def test_a_folder_whose_tests_fail_is_not_applied(aegis, make, tmp_path):
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    make("one").rename(folder / "one.yaml")
+    test = folder / "one.test.yaml"
+    test.write_text(
+        "apiVersion: aegis/v1\nkind: PolicyTest\nmetadata: {name: one}\ncases:\n"
+        "  - name: a page\n"
+        "    request: {agent: default, method: GET, url: 'https://pay.example.test/'}\n"
+        "    expect: {effect: deny}\n"
+    )
+    done = aegis("policy", "apply", folder, *WHY)
+    assert done.code == 1
+    assert "one.test.yaml:5: a page: effect: expected deny, got allow" in done.err
+    assert aegis("policy", "shadow", "start", folder).code == 1
+    assert events(aegis)["events"] == []
+    test.write_text(test.read_text().replace("deny", "allow"))
+    assert aegis("policy", "apply", folder, *WHY).code == 0
+    assert len(events(aegis)["events"]) == 1
 
 
 def test_a_folder_and_a_bundle_can_be_applied(aegis, make, tmp_path):

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from rules import DEFAULT_POLICY, Bundle, compile_policy, load_bundle, load_policy
+from rules.signature import new_signing_key, public_key_of, verify
 from tests.control.conftest import POLICY, Aegis
 from tests.support.process import free_port, listens
 from tests.support.upstreams import LocalCa
@@ -216,6 +217,17 @@ def test_a_token_is_asked_for_everywhere(serve: Serve, file: Path) -> None:
     assert httpx.get(f"{server.url}/none").status_code == 401
     assert server.get(Authorization=f"Bearer {TOKEN}").status_code == 200
     assert TOKEN not in "".join(server.said)
+
+
+def test_who_signed_is_in_the_tag(serve: Serve, file: Path, tmp_path: Path) -> None:
+    tags = {serve("--policy", file).get().headers["ETag"]}
+    for name in ("one", "two"):
+        key = tmp_path / f"{name}.key"
+        key.write_bytes(new_signing_key())
+        answer = serve("--policy", file, "--signing-key", key).get()
+        verify(answer.content, public_key_of(key.read_bytes()))
+        tags.add(answer.headers["ETag"])
+    assert len(tags) == 3
 
 
 def test_over_tls(serve: Serve, file: Path, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_the_cases_are_written_as_rego(aegis, single, tmp_path):
         (("use: [pay]", "use: [pya]"), "payments.yaml:8:25: cases[0].use[0]: there is no fixture"),
         (("effect: deny", "effect: dney"), "Did you mean 'deny'?"),
         (("policy: shop.yaml", "policy: none.yaml"), "none.yaml"),
-        (("kind: PolicyTest", "kind: Policy"), "this must be 'PolicyTest'"),
+        (("kind: PolicyTest", "kind: Policy"), "no test is here"),
         (("cases:", "cases: ["), "not valid YAML"),
     ],
 )
@@ -169,7 +169,7 @@ def test_nothing_to_run_is_bad_input(aegis, tmp_path):
     (tmp_path / "shop.yaml").write_text(POLICY)
     done = aegis("policy", "test", tmp_path)
     assert done.code == 2
-    assert "no test is in this folder" in done.err
+    assert "no test is here" in done.err
     assert aegis("policy", "test").code == 2
 
 

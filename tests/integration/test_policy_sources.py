@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from rules import DEFAULT_POLICY, load_bundle
+from rules.signature import new_signing_key, public_key_of
 from tests.control.conftest import COMMAND
 from tests.integration.conftest import World
 from tests.integration.test_exchange import client
@@ -46,8 +47,16 @@ class BundleServer:
     def revision(self) -> str:
         return load_bundle(self.policy).revision
 
-    def start(self) -> None:
-        arguments = ("policy", "serve", "--port", str(self.port), "--policy", str(self.policy))
+    def start(self, *more: str) -> None:
+        arguments = (
+            "policy",
+            "serve",
+            "--port",
+            str(self.port),
+            "--policy",
+            str(self.policy),
+            *more,
+        )
         command = [beside_python("python"), "-P", "-c", START, *arguments]
         home = {"AEGIS_HOME": str(self._folder / "home")}
         self._program = Program(command, self._folder / "server.out", home).start()
@@ -138,6 +147,9 @@ def test_a_change_on_the_server_is_in_force_within_a_second(
         assert pay(firewall, world, amount) == 201
     assert firewall.decisions()[-1]["revision"] == server.revision
     assert firewall.verify().ok
+    # Ended while it waits for the server's next answer.
+    assert firewall.stop() == 0
+    assert all(line.startswith(("Aegis", "Policy")) for line in firewall.output.splitlines())
 
 
 def test_no_request_is_lost_while_the_server_changes_the_policy(
@@ -157,9 +169,9 @@ def test_no_request_is_lost_while_the_server_changes_the_policy(
 def test_without_the_server_a_start_uses_the_last_good_bundle_and_follows_later(
     start: Callable[..., Firewall], world: World, server: BundleServer, tmp_path: Path
 ) -> None:
-    server.policy.write_text(limited(world, 700), "utf-8")
     first = start(place=server.url)
-    until(lambda: in_force(first) == server.revision)
+    # Kept at the start already, not only with the first change.
+    until(lambda: bool(list(first.home.glob("last-bundle-*.tar.gz"))))
     server.policy.write_text(limited(world, 600), "utf-8")
     until(lambda: pay(first, world, 601) == 403)
     server.stop()
@@ -245,6 +257,30 @@ def test_a_wrong_bundle_leaves_the_old_one_and_is_told(
     assert "Traceback" not in firewall.output
 
 
+def test_only_bundles_that_are_signed_by_the_key_are_used(
+    start: Callable[..., Firewall], world: World, tmp_path: Path
+) -> None:
+    private, public = tmp_path / "policy.key", tmp_path / "policy.pub"
+    private.write_bytes(new_signing_key())
+    public.write_bytes(public_key_of(private.read_bytes()))
+    server = BundleServer(tmp_path / "server", plain(world))
+    server.start("--signing-key", str(private))
+    try:
+        firewall = start(place=server.url, options={"aegis_bundle_key": str(public)})
+        server.policy.write_text(limited(world, 500), "utf-8")
+        until(lambda: pay(firewall, world, 501) == 403)
+    finally:
+        server.stop()
+    server.policy.write_text(plain(world), "utf-8")
+    server.start()  # without the key
+    try:
+        until(lambda: bool(notes(firewall, "refused")), 12)
+        assert "not signed" in str(notes(firewall, "refused")[0]["problem"])
+        assert (pay(firewall, world, 500), pay(firewall, world, 501)) == (201, 403)
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("kind", ["own", "mitmdump"])
 def test_apply_and_rollback_switch_a_running_firewall(
     start: Callable[..., Firewall], world: World, tmp_path: Path, kind: str
@@ -306,8 +342,8 @@ def test_a_candidate_is_noticed_when_it_starts_and_stops(
     until(lambda: bool(notes(firewall, "shadow started")))
     (started,) = notes(firewall, "shadow started")
     assert started["revision"] == load_bundle(candidate).revision
-    assert pay(firewall, world, 5000) == 201
     assert status(firewall)["revision"] == load_bundle(firewall.policy).revision
+    assert pay(firewall, world, 5000) == 201
     assert "decides by" in aegis(firewall, "policy", "apply", candidate, *WHY).stderr
     assert pay(firewall, world, 5000) == 201
     assert aegis(firewall, "policy", "shadow", "stop").returncode == 0

@@ -147,9 +147,28 @@ def test_an_allowance_by_time(when: datetime, effect: Effect) -> None:
     connect = ask("planner", "notes.test", now=when.timestamp(), stage="connect")
     assert connect.effect is Effect.ALLOW
     # The notes are an MCP server: what calls no tool there only has to reach it.
-    assert decision.effect is Effect.ALLOW
+    assert decision.effect is not Effect.DENY
     tool = ask("planner", "notes.test", "deploy", {"count": 1}, now=when.timestamp())
     assert tool.effect is effect
+
+
+def test_a_tunnel_needs_what_shows_before_the_call() -> None:
+    text = RICH.replace("  - {id: writes, agents:", "  - {id: writes, agents: [nurse], x:")
+    text = text.replace(' [nurse], x: ["*"]', " [nurse]")
+    policy = PolicySet(compile_policy(parse_policy(text, "p.yaml")))
+    sunday = datetime(2026, 3, 1, 11, 0, tzinfo=UTC).timestamp()
+    for stage in ("connect", "request"):
+        asked = {"policy": policy, "stage": stage}
+        assert ask("planner", "notes.test", **asked).effect is Effect.ALLOW
+        assert ask("planner", "notes.test", now=sunday, **asked).rule == "default-deny"
+    # A condition on arguments shows only in the call.
+    pays = RICH.replace(
+        "agents: [finance, planner], tools: [pay.create], effect: allow",
+        "agents: [finance], tools: [pay.create], effect: allow, "
+        "when: {arguments: {amount: {max: 5}}}",
+    )
+    policy = PolicySet(compile_policy(parse_policy(pays, "p.yaml")))
+    assert ask("finance", "pay.test", policy=policy, stage="connect").effect is Effect.ALLOW
 
 
 def test_a_denial_by_time_over_midnight() -> None:
