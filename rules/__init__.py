@@ -21,7 +21,7 @@ from rules.engine import PolicyEngine
 from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolError, refused
 from rules.hosts import canonical_host
 from rules.policy import Policy, load_policy, parse_policy
-from rules.policy_set import PolicySet, drive
+from rules.policy_set import Asked, PolicySet, drive
 from rules.policy_stamp import policy_stamp
 from rules.regorus_engine import RegorusEngine
 from rules.schema import schema
@@ -30,6 +30,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "AgentRef",
     "Approval",
+    "Asked",
     "Bundle",
     "Cause",
     "Decision",

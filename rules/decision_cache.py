@@ -41,8 +41,8 @@ class DecisionCache:
             question.scheme,
             question.host,
             question.port,
-            question.on_behalf_of,
-            question.data,
+            tuple(question.on_behalf_of),
+            tuple(question.data),
         )
         if instant:
             common += tuple((place["day"], place["minute"]) for place in instant.values())

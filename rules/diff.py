@@ -193,7 +193,7 @@ class _Pair:
             method=action.method,
             body_kind="none" if action.body is None else "json",
             calls=calls,
-            data=self._labels if hold else (),
+            data=tuple(self._labels) if hold else (),
         )
         return Outcome(str(decision.effect), decision.rule, _obligations(decision))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from rules.bundle import Bundle
 from rules.clock import clock
@@ -37,21 +37,41 @@ Asking = Generator[dict[str, Any], Document, Decision]
 """Yields input documents, wants the decision document on each sent back, returns the decision."""
 
 
+class Asked(TypedDict, total=False):
+    """What is asked: all that a decision may depend on, beside the calls.
+
+    `stage` is `connect` for a tunnel or `request`, `data` are the labels of what was found in the
+    request, `now` is seconds since the epoch.
+    """
+
+    stage: Required[str]
+    agent: Required[AgentRef]
+    scheme: Required[str]
+    host: Required[str]
+    port: Required[int]
+    method: str
+    body_kind: str
+    on_behalf_of: Sequence[AgentRef]
+    data: Sequence[str]
+    now: float
+    facts: Facts
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """All that a decision on one call may depend on, beside the call."""
+    """`Asked`, with what is not said filled in."""
 
     stage: str
     agent: AgentRef
     scheme: str
     host: str
     port: int
-    method: str
-    body_kind: str
-    on_behalf_of: tuple[AgentRef, ...]
-    data: tuple[str, ...]
-    now: float
-    facts: Facts
+    method: str = ""
+    body_kind: str = "none"
+    on_behalf_of: Sequence[AgentRef] = ()
+    data: Sequence[str] = ()
+    now: float = 0.0
+    facts: Facts = NO_FACTS
 
 
 class PolicySet:
@@ -106,82 +126,26 @@ class PolicySet:
         destination = self._destination(request.host, f"{request.scheme}:{request.port}")
         return self._tools.match(destination, request) if destination else []
 
-    def decide(
-        self,
-        *,
-        stage: str,
-        agent: AgentRef,
-        scheme: str,
-        host: str,
-        port: int,
-        method: str = "",
-        body_kind: str = "none",
-        calls: Sequence[ToolCall] = (),
-        on_behalf_of: Sequence[AgentRef] = (),
-        data: Sequence[str] = (),
-        now: float = 0.0,
-        facts: Facts = NO_FACTS,
-    ) -> Decision:
-        """Decide on a tunnel (`connect`) or a request; of several calls the strictest holds.
+    def decide(self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]) -> Decision:
+        """Decide on a tunnel or a request; of several calls the strictest decision holds.
 
-        `data` are the labels of what was found in the request, `now` seconds since the epoch.
         Raises `EvaluationError` when the engine gives no decision.
         """
-        asking = self.asking(
-            stage=stage,
-            agent=agent,
-            scheme=scheme,
-            host=host,
-            port=port,
-            method=method,
-            body_kind=body_kind,
-            calls=calls,
-            on_behalf_of=on_behalf_of,
-            data=data,
-            now=now,
-            facts=facts,
-        )
-        return drive(asking, self.evaluate)
+        return drive(self.asking(calls=calls, **asked), self.evaluate)
 
-    def asking(
-        self,
-        *,
-        stage: str,
-        agent: AgentRef,
-        scheme: str,
-        host: str,
-        port: int,
-        method: str = "",
-        body_kind: str = "none",
-        calls: Sequence[ToolCall] = (),
-        on_behalf_of: Sequence[AgentRef] = (),
-        data: Sequence[str] = (),
-        now: float = 0.0,
-        facts: Facts = NO_FACTS,
-    ) -> Asking:
+    def asking(self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]) -> Asking:
         """Decide as `decide` does, leaving it to the caller how each document is evaluated."""
-        question = _Question(
-            stage, agent, scheme, host, port, method, body_kind,
-            tuple(on_behalf_of), tuple(data), now, facts,
-        )  # fmt: skip
+        question = _Question(**asked)
         decided = []
         for call in calls or (None,):
             decided.append((yield from self._one(question, call)))
         return _together(decided)
 
-    def explain(self, *, calls: Sequence[ToolCall] = (), **asked: Any) -> list[Explanation]:
+    def explain(
+        self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]
+    ) -> list[Explanation]:
         """Explain what `decide` decides on the same arguments, one call at a time."""
-        question = _Question(
-            **{
-                "method": "",
-                "body_kind": "none",
-                "on_behalf_of": (),
-                "data": (),
-                "now": 0.0,
-                "facts": NO_FACTS,
-                **asked,
-            }
-        )
+        question = _Question(**asked)
         return [self._explained(question, call) for call in calls or (None,)]
 
     def evaluate(self, document: Document) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def test_the_strictest_of_several_calls_holds(policy: PolicySet) -> None:
 
 
 def test_data_clock_labels_and_budgets_count(policy: PolicySet) -> None:
-    assert ask(policy, FINANCE, "model.test", data=["secret"]).rule == "secrets-stay"
+    assert ask(policy, FINANCE, "model.test", data=("secret",)).rule == "secrets-stay"
     assert ask(policy, FINANCE, "model.test").effect is Effect.ALLOW
     spent = ask(policy, FINANCE, "model.test", facts=Facts(exceeded=("daily",)))
     assert (spent.effect, spent.rule) == (Effect.DENY, "daily")

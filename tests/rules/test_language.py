@@ -193,9 +193,9 @@ def test_environment_labels_of_the_firewall_and_of_the_agent() -> None:
 def test_data_labels_decide_and_route() -> None:
     assert ask("finance", "model.test").effect is Effect.ALLOW
     assert ask("finance", "model.test").route_host == ""
-    secret = ask("finance", "model.test", data=["secret"])
+    secret = ask("finance", "model.test", data=("secret",))
     assert (secret.effect, secret.rule) == (Effect.DENY, "secrets-stay")
-    phi = ask("finance", "model.test", data=["phi"])
+    phi = ask("finance", "model.test", data=("phi",))
     assert (phi.effect, phi.redact) == (Effect.SANITIZE, ("phi-out",))
 
 
@@ -204,11 +204,11 @@ def test_data_stays_in_its_region() -> None:
     policy = PolicySet(compile_policy(parse_policy(text, "p.yaml")))
     plain = ask("finance", "model.test", policy=policy)
     assert (plain.effect, plain.route_host) == (Effect.ALLOW, "")
-    routed = ask("finance", "model.test", policy=policy, data=["phi"])
+    routed = ask("finance", "model.test", policy=policy, data=("phi",))
     assert (routed.route_host, routed.route_region) == ("model.test", "us")
-    refused = ask("finance", "graph.test", "graph.transfer", kind="graphql", data=["phi"])
+    refused = ask("finance", "graph.test", "graph.transfer", kind="graphql", data=("phi",))
     assert (refused.effect, refused.rule) == (Effect.DENY, "phi-in-us")
-    unknown = ask("finance", "notes.test", "notes.write", kind="mcp", data=["phi"])
+    unknown = ask("finance", "notes.test", "notes.write", kind="mcp", data=("phi",))
     assert unknown.rule == "phi-in-us"
 
 
@@ -230,16 +230,16 @@ def test_the_agent_must_be_proven_as_policy_wants_and_in_its_tenant() -> None:
 
 
 def test_acting_for_another_needs_the_rights_of_both() -> None:
-    both = ask("finance", "pay.test", "pay.create", PAYMENT, on_behalf_of=[AgentRef("planner")])
+    both = ask("finance", "pay.test", "pay.create", PAYMENT, on_behalf_of=(AgentRef("planner"),))
     assert both.effect is Effect.ALLOW
     euros = {**PAYMENT, "currency": "EUR", "account": "DE1234"}
-    theirs = ask("finance", "pay.test", "pay.create", euros, on_behalf_of=[AgentRef("planner")])
+    theirs = ask("finance", "pay.test", "pay.create", euros, on_behalf_of=(AgentRef("planner"),))
     assert (theirs.effect, theirs.rule) == (Effect.DENY, "not-euros")
     lacking = ask("finance", "pay.test", "pay.create", PAYMENT,
-                  on_behalf_of=[AgentRef("nurse", "clinic")])  # fmt: skip
+                  on_behalf_of=(AgentRef("nurse", "clinic"),))  # fmt: skip
     assert (lacking.effect, lacking.rule) == (Effect.DENY, "default-deny")
     unknown = ask("planner", "pay.test", "pay.create", PAYMENT,
-                  on_behalf_of=[AgentRef("finance")])  # fmt: skip
+                  on_behalf_of=(AgentRef("finance"),))  # fmt: skip
     assert (unknown.effect, unknown.rule) == (Effect.DENY, "delegation-unknown")
 
 
@@ -251,7 +251,7 @@ def test_a_policy_without_delegation_allows_none() -> None:
     )
     policy = PolicySet(compile_policy(parse_policy(text, "p.yaml")))
     assert ask("x", "a.test", policy=policy).effect is Effect.ALLOW
-    decision = ask("x", "a.test", policy=policy, on_behalf_of=[AgentRef("y")])
+    decision = ask("x", "a.test", policy=policy, on_behalf_of=(AgentRef("y"),))
     assert decision.rule == "delegation-unknown"
 
 
@@ -284,7 +284,7 @@ def test_rules_that_only_observe_change_nothing_and_are_told() -> None:
 
 
 def test_a_rule_that_sanitizes_brings_its_redactions() -> None:
-    decision = ask("planner", "notes.test", "notes.write", kind="mcp", data=[])
+    decision = ask("planner", "notes.test", "notes.write", kind="mcp", data=())
     assert (decision.effect, decision.rule) == (Effect.SANITIZE, "writes")
     assert decision.redact == ("cards",)
 
