@@ -35,7 +35,7 @@ class DecisionCache:
         """Name all that a decision depends on, or None where that is too much to keep."""
         if facts.exceeded or facts.approved:
             return None
-        common = (
+        common: tuple[Any, ...] = (
             question.stage,
             question.agent,
             question.scheme,
