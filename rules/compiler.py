@@ -18,7 +18,8 @@ from rules.units import seconds, size
 DEFAULT_POLICY = FilePath(__file__).parent / "packs" / "developer.yaml"
 """The policy of a developer's own machine."""
 
-MODULE_FILE = FilePath(__file__).parent / "rego" / "aegis.rego"
+MODULES = FilePath(__file__).parent / "rego"
+"""The Rego that is the same for all policies."""
 
 DEFAULT_MAX_BODY = 10 * 1000 * 1000
 DEFAULT_MAX_RATIO = 100
@@ -37,7 +38,8 @@ def compile_policy(policy: Policy, tenant: str | None = None) -> Bundle:
         raise refused(policy.file, f"there is no tenant '{tenant}'", f"Tenants: {known}.")
     tenants = policy.tenants if tenant is None else [tenant]
     modules = {f"{USER_PATH}{name}": text.encode() for name, text in policy.modules.items()}
-    modules["aegis/aegis.rego"] = MODULE_FILE.read_bytes()
+    for file in sorted(MODULES.glob("*.rego")):
+        modules[f"aegis/{file.name}"] = file.read_bytes()
     modules[OWN_PATH] = own_module(policy.modules).encode()
     name = policy.name if tenant is None else f"{policy.name}.{tenant}"
     return make_bundle(name, modules, {"aegis_cfg": _Compiler(policy, tenants).data(name)})
