@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Awaitable
 from typing import Any
 
@@ -11,6 +12,8 @@ from mitmproxy import http
 from addons.exchange import Exchange, exchange_of
 from addons.services import Services
 from rules import AgentRef, Decision, Effect, EvaluationError, PolicySet
+
+logger = logging.getLogger(__name__)
 
 
 class Decide:
@@ -63,8 +66,8 @@ class Decide:
                 exchange.candidate = candidate.decide(**_beside(exchange, question))
         try:
             decision = policy.decide(**question)
-        except EvaluationError:
-            _no_decision(exchange)
+        except EvaluationError as error:
+            _no_decision(exchange, error)
         else:
             _settle(exchange, decision)
         return None
@@ -85,8 +88,8 @@ class Decide:
                 exchange.candidate = await evaluator.decide(candidate, beside, remote=False)
         try:
             decision = await evaluator.decide(policy, question)
-        except EvaluationError:
-            _no_decision(exchange)
+        except EvaluationError as error:
+            _no_decision(exchange, error)
         else:
             _settle(exchange, decision)
 
@@ -96,7 +99,8 @@ def _beside(exchange: Exchange, question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "data": exchange.candidate_data}
 
 
-def _no_decision(exchange: Exchange) -> None:
+def _no_decision(exchange: Exchange, error: EvaluationError) -> None:
+    logger.warning("No decision: %s.", error)
     exchange.deny(
         "policy_error",
         "The policy gave no decision on this request, so it was not sent. "

@@ -69,12 +69,17 @@ class Evaluator:
         self, policy: PolicySet, document: dict[str, Any], remote: bool
     ) -> Mapping[str, Any]:
         if policy.user_modules:
-            own = self._own.get(policy.revision)
-            if own is None:
-                raise EvaluationError("the rules of the policy's own do not run")
-            document = {**document, "user": await own.evaluate(document)}
+            document = {**document, "user": await self._found(policy, document)}
         if remote and self._remote is not None:
             # A server that has another policy is not believed.
             self._remote.revision = policy.revision
             return await self._remote.evaluate(document)
         return policy.evaluate(document)
+
+    async def _found(self, policy: PolicySet, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        if document["stage"] == "connect":
+            return {}  # they decide on calls, and a tunnel is none yet
+        own = self._own.get(policy.revision)
+        if own is None:
+            raise EvaluationError("the rules of the policy's own do not run")
+        return await own.evaluate(document)

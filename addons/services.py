@@ -32,7 +32,7 @@ from ledger import (
     ensure_default_agent,
     load_or_create_signer,
 )
-from rules import Bundle, EvaluationError, PolicyError, PolicySet
+from rules import Bundle, EvaluationError, PolicyError, PolicySet, refused
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +197,18 @@ class Services:
         await self.evaluator.start(policy)
 
     def _build(self, bundle: Bundle) -> PolicySet:
-        return PolicySet(bundle, environment=self.environment)
+        policy = PolicySet(bundle, environment=self.environment)
+        unread = [
+            name for name, options in policy.destinations.items() if options.tls != "intercept"
+        ]
+        if unread:
+            raise refused(
+                policy.name,
+                f"the destination '{unread[0]}' says `tls: passthrough`, which this firewall does "
+                "not do yet: it reads everything",
+                "Leave it out.",
+            )
+        return policy
 
     def adopt(self, policy: PolicySet) -> None:
         """Take a new policy from the next request on."""

@@ -23,7 +23,7 @@ from rules.user_rego_worker import (
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_SECONDS = 0.1
+DEFAULT_SECONDS = 0.25
 """How long own Rego may take over one input."""
 
 START_SECONDS = 20.0

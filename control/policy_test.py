@@ -164,7 +164,8 @@ def check(
                 raise refused(
                     str(path),
                     "no test is here",
-                    "Put a document of the kind PolicyTest into the folder, or beside the policy that it names.",
+                    "Put a document of the kind PolicyTest into the folder, "
+                    "or beside the policy that it names.",
                 )
             results += found
         except PolicyError as error:

@@ -18,7 +18,7 @@ from rules.decision import (
     ToolCall,
 )
 from rules.engine import PolicyEngine
-from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolError
+from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolError, refused
 from rules.hosts import canonical_host
 from rules.policy import Policy, load_policy, parse_policy
 from rules.policy_set import PolicySet, drive
@@ -61,5 +61,6 @@ __all__ = [
     "parse_policy",
     "policy_stamp",
     "read_bundle",
+    "refused",
     "schema",
 ]

@@ -83,7 +83,7 @@ class PolicySet:
             self.reads_headers = any(
                 tool.get("http", {}).get("headers") for tool in config["tools"].values()
             )
-            self._options = {
+            self.destinations: Mapping[str, DestinationOptions] = {
                 name: DestinationOptions(
                     item["region"], item["tier"], item["trace_context"], item["tls"]
                 )
@@ -192,7 +192,7 @@ class PolicySet:
 
     def destination_options(self, destination: str) -> DestinationOptions:
         """Give what else the policy says of a destination, the defaults for an unknown one."""
-        return self._options.get(destination) or DestinationOptions()
+        return self.destinations.get(destination) or DestinationOptions()
 
     @property
     def labelled_entities(self) -> Mapping[str, Sequence[str]]:

@@ -90,6 +90,24 @@ def test_a_wrong_policy_is_refused_with_its_line(tmp_path: Path, workers: str) -
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize("start_with", [own, mitmdump])
+def test_a_policy_that_asks_for_what_is_not_there_is_refused(
+    tmp_path: Path, good: Path, start_with: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    text = good.read_text("utf-8").replace(
+        "    addresses:", "    tls: passthrough\n    addresses:", 1
+    )
+    good.write_text(text, "utf-8")
+    if start_with is own:
+        done = own(*arguments(tmp_path / "home", good))
+    else:
+        home = ("--set", f"aegis_home={tmp_path / 'home'}", "-p", str(free_port()))
+        done = mitmdump("--set", f"aegis_policy={good}", *home)
+    assert done.returncode != 0
+    assert "tls: passthrough" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path, good: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
