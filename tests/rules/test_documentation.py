@@ -93,6 +93,9 @@ PAYMENT = {**TEST["fixtures"]["payment"]}
         ({**REFUND, "json": {**REFUND["json"], "items": [{"amount": 0}]},
           "environment": {"stage": "staging"}},
          {"effect": "deny", "rule": "tool:payments.refund/amounts.over"}),
+        # Of two that deny, a rule comes before a constraint.
+        ({**REFUND, "json": {**REFUND["json"], "items": [{"amount": 0}]}},
+         {"effect": "deny", "rule": "no-refunds-in-production"}),
         # A payment without an amount needs no approval.
         ({**PAYMENT, "json": {"currency": "EUR"}}, {"effect": "allow"}),
         # A tenant only takes away.

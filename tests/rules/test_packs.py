@@ -155,6 +155,7 @@ def test_a_pack_without_one_of_its_parts_fails_its_tests(
     ("pack", "old", "new"),
     [
         ("developer", "*.ingest.sentry.io", "*.ingest.example"),
+        ("healthcare", "_include: &nothing {max_length: 0}", "_include: &nothing {max_length: 90}"),
         ("healthcare", "allow: [us]", "allow: [eu]"),
         ("healthcare", "hospital\\\\.example", ".*"),
         ("healthcare", "tiers: [clinical]", "tiers: [public]"),
