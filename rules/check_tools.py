@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from rules.errors import Problem
@@ -13,7 +13,7 @@ from rules.schema import suggest
 
 
 def check_tool(
-    marked: Marked, here: Path, tool: dict[str, Any], destinations: list[str]
+    marked: Marked, here: Path, tool: dict[str, Any], destinations: Collection[str]
 ) -> Iterator[Problem]:
     """Check one tool: where it is called, how it is known, what its arguments keep to."""
     if "mcp" in tool:
@@ -26,7 +26,7 @@ def check_tool(
             yield from _check_path(marked, (*here, "http", "body", path), path)
     if owner not in destinations:
         yield marked.problem(
-            place, f"there is no destination '{owner}'", suggest(owner, destinations)
+            place, f"there is no destination '{owner}'", suggest(owner, list(destinations))
         )
     for name, constraint in (tool.get("arguments") or {}).items():
         yield from _check_argument(marked, (*here, "arguments", name), name, constraint)

@@ -23,6 +23,10 @@ SETTINGS = ("mode", "onError", "limits")
 ORGANISATIONS = ("onError", "limits", "destinations", "tools", "data", "delegation")
 """What only the organisation's policy says."""
 
+Names = dict[str, None]
+Known = dict[str, Names]
+"""The ids of each section, in their order."""
+
 _ONE_NAMESPACE = {"rates": "budgets"}
 
 REFERENCES = (
@@ -79,13 +83,13 @@ def check_documents(documents: Sequence[Marked]) -> list[Problem]:
         found += _settings_once(own)
         found += _duplicates(own)
         for marked in own:
-            found += _check(marked, {section: list(names) for section, names in known.items()})
+            found += _check(marked, known)
             found += _check_groups(marked, [*organisation, *own])
     found += _hosts_once(organisation)
     return sorted(dict.fromkeys(found), key=lambda p: (p.file, p.line, p.column))
 
 
-def _ids(documents: Iterable[Marked]) -> dict[str, dict[str, None]]:
+def _ids(documents: Iterable[Marked]) -> Known:
     return {
         section: {
             item["id"]: None for marked in documents for item in marked.data.get(section) or []
@@ -131,7 +135,7 @@ def _duplicates(documents: Iterable[Marked]) -> Iterator[Problem]:
                     taken[key] = f"{marked.name}:{marked.line(place)}"
 
 
-def _check(marked: Marked, known: dict[str, list[str]]) -> Iterator[Problem]:
+def _check(marked: Marked, known: Known) -> Iterator[Problem]:
     data = marked.data
     for section, key, target in REFERENCES:
         for index, item in enumerate(data.get(section) or []):
@@ -149,7 +153,7 @@ def _check(marked: Marked, known: dict[str, list[str]]) -> Iterator[Problem]:
 
 
 def _references(
-    marked: Marked, path: Path, item: dict[str, Any], known: list[str], *, star: bool = True
+    marked: Marked, path: Path, item: dict[str, Any], known: Names, *, star: bool = True
 ) -> Iterator[Problem]:
     for index, name in enumerate(item.get(str(path[-1])) or []):
         if name in known or (star and name == "*"):
@@ -157,7 +161,9 @@ def _references(
         what = {"data": "data label", "redact": "redaction"}.get(
             str(path[-1]), str(path[-1]).rstrip("s")
         )
-        yield marked.problem((*path, index), f"there is no {what} '{name}'", suggest(name, known))
+        yield marked.problem(
+            (*path, index), f"there is no {what} '{name}'", suggest(name, list(known))
+        )
 
 
 def _check_groups(marked: Marked, documents: Iterable[Marked]) -> Iterator[Problem]:
@@ -244,7 +250,7 @@ def _hosts_once(documents: Iterable[Marked]) -> Iterator[Problem]:
 
 
 def _check_rule(
-    marked: Marked, here: Path, rule: dict[str, Any], known: dict[str, list[str]]
+    marked: Marked, here: Path, rule: dict[str, Any], known: Known
 ) -> Iterator[Problem]:
     when = rule.get("when") or {}
     if "approval" in rule and rule["effect"] != "require_approval":
@@ -281,17 +287,19 @@ def _check_rule(
 
 
 def _check_approval(
-    marked: Marked, here: Path, item: dict[str, Any], known: dict[str, list[str]]
+    marked: Marked, here: Path, item: dict[str, Any], known: Known
 ) -> Iterator[Problem]:
     name = item.get("approval")
     if name is not None and name not in known["approvals"]:
         yield marked.problem(
-            (*here, "approval"), f"there is no approval '{name}'", suggest(name, known["approvals"])
+            (*here, "approval"),
+            f"there is no approval '{name}'",
+            suggest(name, list(known["approvals"])),
         )
 
 
 def _check_spending(
-    marked: Marked, here: Path, item: dict[str, Any], known: dict[str, list[str]]
+    marked: Marked, here: Path, item: dict[str, Any], known: Known
 ) -> Iterator[Problem]:
     yield from _check_approval(marked, here, item, known)
     if item["scope"] == "group" and not all(

@@ -113,12 +113,12 @@ class LayerCompiler:
         """Give the pairs of destination and tool (`*` for any) that a rule is about."""
         wanted = rule.get("destinations")
         if not rule.get("tools"):
-            yield from ((place, "*") for place in self._destinations if covers(wanted, place))
+            yield from ((place, "*") for place in covered(wanted, self._destinations))
             return
         for name in rule["tools"]:
             tool = self._tools[name].item
             owner = tool["mcp"]["server"] if "mcp" in tool else tool["destination"]
-            if covers(wanted, owner):
+            if covered(wanted, [owner]):
                 yield owner, name
 
     def _guard(self, name: str, part: Part, guards: dict[str, list[dict[str, Any]]]) -> str:
@@ -164,20 +164,16 @@ class LayerCompiler:
             for item in part.item.get("redact") or []
         }
         selectors = ("destinations", "tiers", "tools", "data")
-        return {
-            place: found
-            for place, destination in self._destinations.items()
-            if (
-                found := [
-                    qualified(self._layer, part.item["id"])
-                    for part in self._policy.parts("redaction", self._layer)
-                    # One that a rule names and that says nothing of its own is the rule's alone.
-                    if (part.item["id"] not in named or any(key in part.item for key in selectors))
-                    and covers(part.item.get("destinations"), place)
-                    and covers(part.item.get("tiers"), destination.get("tier", ""))
-                ]
-            )
-        }
+        by_place: dict[str, list[str]] = {}
+        for part in self._policy.parts("redaction", self._layer):
+            item = part.item
+            # One that a rule names and that says nothing of its own is the rule's alone.
+            if item["id"] in named and not any(key in item for key in selectors):
+                continue
+            for place in covered(item.get("destinations"), self._destinations):
+                if covered(item.get("tiers"), [self._destinations[place].get("tier", "")]):
+                    by_place.setdefault(place, []).append(qualified(self._layer, item["id"]))
+        return by_place
 
     def _budgets(self, budgets: dict[str, Any], sets: dict[str, list[str]]) -> dict[str, list[str]]:
         by_place: dict[str, list[str]] = {}
@@ -207,9 +203,8 @@ class LayerCompiler:
                 f"The {'rate' if rate else 'budget'} '{name}' of {item['limit']} "
                 f"{budgets[name]['unit']} in {item['window']} is used up."
             )
-            for place in self._destinations:
-                if covers(item.get("destinations"), place):
-                    by_place.setdefault(place, []).append(name)
+            for place in covered(item.get("destinations"), self._destinations):
+                by_place.setdefault(place, []).append(name)
         return by_place
 
     def _regions(self) -> list[dict[str, Any]]:
@@ -242,9 +237,10 @@ def qualified_approval(policy: Policy, layer: str, name: str | None) -> str:
     return qualified(layer, name) if name in own else name
 
 
-def covers(wanted: Iterable[str] | None, name: str) -> bool:
-    """Say whether a list that may be left out or hold `*` covers a name."""
-    return wanted is None or "*" in (listed := list(wanted)) or name in listed
+def covered(wanted: Iterable[str] | None, names: Iterable[str]) -> list[str]:
+    """Give those of the names that a list, which may be left out or hold `*`, covers."""
+    listed = set(["*"] if wanted is None else wanted)
+    return [name for name in names if "*" in listed or name in listed]
 
 
 def add_entry(cell: list[list[Any]], entry: list[Any]) -> None:

@@ -64,6 +64,9 @@ class _Compiler:
             part.item["id"]: part.item for part in policy.parts("destinations", ORGANISATION)
         }
         self._tools = {part.item["id"]: part for part in policy.parts("tools")}
+        self._servers = {
+            part.item["mcp"]["server"] for part in self._tools.values() if "mcp" in part.item
+        }
 
     def data(self, name: str) -> dict[str, Any]:
         hosts, suffixes = self._hosts()
@@ -168,9 +171,6 @@ class _Compiler:
         return exact, suffixes
 
     def _destination(self, item: dict[str, Any]) -> dict[str, Any]:
-        servers = {
-            part.item["mcp"]["server"] for part in self._tools.values() if "mcp" in part.item
-        }
         return {
             "addresses": sorted(item.get("addresses") or []),
             "region": item.get("region", ""),
@@ -181,7 +181,7 @@ class _Compiler:
                 for region, host in (item.get("endpoints") or {}).items()
             ],
             "trace_context": item.get("trace_context", "strip"),
-            "mcp": item["id"] in servers,
+            "mcp": item["id"] in self._servers,
         }
 
     def _tool(self, part: Part) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, NamedTuple, Required, TypedDict, Unpack
 
 from rules.bundle import Bundle
 from rules.clock import clock
@@ -57,7 +57,7 @@ class Asked(TypedDict, total=False):
     facts: Facts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Question:
     """`Asked`, with what is not said filled in."""
 
@@ -72,6 +72,15 @@ class _Question:
     data: Sequence[str] = ()
     now: float = 0.0
     facts: Facts = NO_FACTS
+
+
+class _Seen(NamedTuple):
+    """What a policy looks at in a question, and what it decided on it before."""
+
+    arguments: Mapping[str, Any]
+    instant: Mapping[str, Any]
+    key: tuple[Any, ...] | None
+    kept: Decision | None
 
 
 class PolicySet:
@@ -131,15 +140,27 @@ class PolicySet:
 
         Raises `EvaluationError` when the engine gives no decision.
         """
-        return drive(self.asking(calls=calls, **asked), self.evaluate)
+        question = _Question(**asked)
+        decided = []
+        for call in calls or (None,):
+            seen = self._seen(question, call)
+            decision = seen.kept
+            if decision is None:
+                decision = self._keep(seen, self.evaluate(self._document(question, call, seen)))
+            decided.append(decision)
+        return decided[0] if len(decided) == 1 else _together(decided)
 
     def asking(self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]) -> Asking:
         """Decide as `decide` does, leaving it to the caller how each document is evaluated."""
         question = _Question(**asked)
         decided = []
         for call in calls or (None,):
-            decided.append((yield from self._one(question, call)))
-        return _together(decided)
+            seen = self._seen(question, call)
+            decision = seen.kept
+            if decision is None:
+                decision = self._keep(seen, (yield self._document(question, call, seen)))
+            decided.append(decision)
+        return decided[0] if len(decided) == 1 else _together(decided)
 
     def explain(
         self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]
@@ -180,24 +201,23 @@ class PolicySet:
         """Give redactions as plain data: id, entities with their operators, profile, threshold."""
         return [self._config["redaction"][name] for name in ids]
 
-    def _one(
-        self, question: _Question, call: ToolCall | None
-    ) -> Generator[dict[str, Any], Document, Decision]:
+    def _seen(self, question: _Question, call: ToolCall | None) -> _Seen:
+        """Take what the policy looks at out of a question, and find what was decided on it."""
         arguments = self._read.arguments(call)
-        instant = clock(question.now, self._read.zones)
-        key = None
-        if not self.user_modules:
-            key = self._cache.key(question, question.facts, call, arguments, instant)
-            if key is not None and (cached := self._cache.get(key)) is not None:
-                return cached
-        decision = self._decision((yield self._document(question, call, arguments, instant)))
-        if key is not None:
-            self._cache.put(key, decision)
+        instant = clock(question.now, self._read.zones) if self._read.zones else {}
+        if self.user_modules:
+            return _Seen(arguments, instant, None, None)
+        key = self._cache.key(question, question.facts, call, arguments, instant)
+        return _Seen(arguments, instant, key, self._cache.get(key) if key is not None else None)
+
+    def _keep(self, seen: _Seen, document: Document) -> Decision:
+        decision = self._decision(document)
+        if seen.key is not None:
+            self._cache.put(seen.key, decision)
         return decision
 
     def _explained(self, question: _Question, call: ToolCall | None) -> Explanation:
-        instant = clock(question.now, self._read.zones)
-        document = self._document(question, call, self._read.arguments(call), instant)
+        document = self._document(question, call, self._seen(question, call))
         found = self._engine.explain(document)
         causes = [
             Cause(Effect(effect), rule, reason, self._sources.get(rule, ""), observed)
@@ -210,8 +230,7 @@ class PolicySet:
         self,
         question: _Question,
         call: ToolCall | None,
-        arguments: Mapping[str, Any],
-        instant: Mapping[str, Any],
+        seen: _Seen,
     ) -> dict[str, Any]:
         agent = question.agent
         labels = self._agents.get(agent.id, {}).get("labels") or {}
@@ -227,8 +246,8 @@ class PolicySet:
             "data": self._data(question, call),
             "environment": {**self._environment, **labels},
         }
-        if instant:
-            document["clock"] = instant
+        if seen.instant:
+            document["clock"] = seen.instant
         if question.on_behalf_of:
             document["on_behalf_of"] = [self._agent(other) for other in question.on_behalf_of]
         if question.facts is not NO_FACTS:
@@ -241,7 +260,7 @@ class PolicySet:
                 "name": call.name,
                 "kind": call.kind,
                 "readable": call.readable,
-                "arguments": arguments,
+                "arguments": seen.arguments,
             }
         return document
 
@@ -319,8 +338,6 @@ def drive(asking: Asking, evaluate: Callable[[Document], Document]) -> Decision:
 def _together(decided: Sequence[Decision]) -> Decision:
     """Give the strictest of several decisions, with the obligations of all."""
     strictest = max(decided, key=lambda decision: decision.effect.strictness)
-    if len(decided) == 1:
-        return strictest
     would = [decision.would for decision in decided if decision.would is not None]
     return Decision(
         strictest.effect,
