@@ -54,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="aegis-bench-") as folder, ExitStack() as stack:
-            results = _measure(arguments, console, Path(folder), stack)
+            results = (
+                _only_policies(arguments, console)
+                if arguments.only_policies
+                else _measure(arguments, console, Path(folder), stack)
+            )
     except (LoadError, ProgramError) as error:
         console.print(f"[red]bench: {error}[/]")
         return 1
@@ -76,6 +80,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="which, the base first")
     parser.add_argument("--loads", default="W1,W2,W3,W3n", help="which loads")
     parser.add_argument("--no-redaction", action="store_true", help="skip the part on redaction")
+    parser.add_argument("--no-policies", action="store_true", help="skip the part on policies")
+    parser.add_argument("--only-policies", action="store_true", help="nothing but that part")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     given = parser.parse_args(argv)
     given.systems = given.systems.split(",")
@@ -137,10 +143,14 @@ def _measure(
         for system in systems:
             system.stop()
         commits = asyncio.run(commit_costs(folder, 200 if quick else 1000))
+        policies: list[dict[str, Any]] = []
+        if not arguments.no_policies:
+            status.update("policies")
+            policies = _on_core("policy_cost", quick, proxy_core)
         redaction: list[dict[str, Any]] = []
         if not arguments.no_redaction:
             status.update("redaction")
-            redaction = _redaction(quick, proxy_core)
+            redaction = _on_core("redaction_cost", quick, proxy_core)
     tables = [report.loads_table(samples, loads, names), report.singles_table(singles, names)]
     if costs:
         title = "Cost of each step, us, one request at a time (timing_us of the decision records)"
@@ -148,17 +158,20 @@ def _measure(
     tables.append(
         report.steps_table({"commit": commits}, "A decision made durable in the signed log, us")
     )
+    if policies:
+        tables.append(report.policies_table(policies))
     if redaction:
         tables.append(report.redaction_table(redaction))
     report.show(console, *tables)
     return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
+        "machine": _machine(),
         "rounds": arguments.rounds,
         "systems": names,
         "loads": samples,
         "singles": singles,
         "steps_us": {destination: _medians(by_step) for destination, by_step in costs.items()},
         "commit_us": _medians(commits),
+        "policies": policies,
         "redaction": redaction,
     }
 
@@ -182,14 +195,26 @@ def _many(system: System, upstream: Upstream) -> float:
     return machine.rss_bytes(system.pid) / MIB
 
 
-def _redaction(quick: bool, core: int) -> list[dict[str, Any]]:
-    """Compare detectors in a process of their own, on the proxies' core."""
-    command = [*machine.pinned(core), sys.executable, "-m", "scripts.bench_lib.redaction_cost"]
+def _only_policies(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    proxy_core, _ = machine.cores()
+    with console.status("policies"):
+        policies = _on_core("policy_cost", arguments.quick, proxy_core)
+    report.show(console, report.policies_table(policies))
+    return {"machine": _machine(), "policies": policies}
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
+
+
+def _on_core(part: str, quick: bool, core: int) -> list[dict[str, Any]]:
+    """Measure a part in a process of its own, on the proxies' core."""
+    command = [*machine.pinned(core), sys.executable, "-m", f"scripts.bench_lib.{part}"]
     done = subprocess.run(
         [*command, *(["--quick"] if quick else [])], capture_output=True, text=True, timeout=300
     )
     if done.returncode:
-        raise LoadError(f"the comparison of detectors failed:\n{done.stderr[-2000:]}")
+        raise LoadError(f"measuring {part} failed:\n{done.stderr[-2000:]}")
     results: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return results
 

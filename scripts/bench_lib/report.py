@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -108,3 +108,29 @@ def show(console: Console, *tables: Table | None) -> None:
 def _number(value: float) -> str:
     digits = 0 if abs(value) >= 100 or value.is_integer() else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"
+
+
+def policies_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Show what decisions cost by the size of the policy, and by the engine beside them."""
+    table = _plain("Policies: agents and domains each; microseconds of one decision")
+    table.add_column("", no_wrap=True)
+    for row in rows:
+        table.add_column(f"{row['size']:,}", justify="right")
+        table.add_column("/ smallest", justify="right", no_wrap=True)
+
+    def line(label: str, value: Callable[[Mapping[str, Any]], float], form: str = "{:.0f}") -> None:
+        base = value(rows[0])
+        cells = [
+            cell for row in rows for cell in (form.format(value(row)), f"{value(row) / base:.2f}")
+        ]
+        table.add_row(label, *cells)
+
+    for name in rows[0]["engines"]:
+        for measure in ("p50", "p99", "cpu"):
+            line(f"{name}: {measure}", lambda r, n=name, m=measure: r["engines"][n][m])
+        table.add_section()
+    line("decision kept before: p50", lambda row: row["cached_us"], "{:.1f}")
+    line("compile, s", lambda row: row["compile_s"], "{:.2f}")
+    line("load and warm up, s", lambda row: row["load_s"], "{:.2f}")
+    line("bundle, KB", lambda row: row["bundle_kb"])
+    return table
