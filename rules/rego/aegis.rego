@@ -8,7 +8,7 @@
 # scope: package
 package aegis
 
-cfg := data.aegis_cfg
+import data.aegis_cfg as cfg
 
 stage := input.stage
 
@@ -18,15 +18,21 @@ endpoint := concat("", ["connect:", format_int(input.destination.port, 10)]) if 
 	stage == "connect"
 } else := concat("", [input.destination.scheme, ":", format_int(input.destination.port, 10)])
 
-exact := object.get(object.get(cfg.hosts, host, {}), endpoint, "")
+# Large tables are looked up by path: an engine that is asked for a whole one copies it.
+exact := cfg.hosts[host][endpoint] if {
+	is_string(cfg.hosts[host][endpoint])
+} else := ""
+
+by_suffix(suffix) := cfg.suffixes[suffix][endpoint] if {
+	is_string(cfg.suffixes[suffix][endpoint])
+} else := ""
 
 labels := split(host, ".")
 
 # Destinations whose wildcard covers the host, the longest suffix first.
 covering := [id |
 	some index in numbers.range(1, count(labels) - 1)
-	suffix := concat(".", array.slice(labels, index, count(labels)))
-	id := object.get(object.get(cfg.suffixes, suffix, {}), endpoint, "")
+	id := by_suffix(concat(".", array.slice(labels, index, count(labels))))
 	id != ""
 ] if {
 	count(labels) > 1
@@ -38,13 +44,17 @@ destination := exact if {
 	count(covering) > 0
 } else := ""
 
-place := object.get(cfg.destinations, destination, {})
+place := cfg.destinations[destination] if {
+	is_object(cfg.destinations[destination])
+} else := {}
 
 tool := object.get(input, "tool", {})
 
 tool_name := object.get(tool, "name", "")
 
-known_tool := object.get(cfg.tools, tool_name, {})
+known_tool := cfg.tools[tool_name] if {
+	is_object(cfg.tools[tool_name])
+} else := {}
 
 arguments := object.get(tool, "arguments", {})
 
@@ -61,20 +71,20 @@ keys_of(agent) := array.concat(
 		[concat("", ["agent:", object.get(agent, "id", "")]), "*"],
 		[concat("", ["group:", group]) | some group in object.get(agent, "groups", [])],
 	),
-	object.get(cfg.sets, concat("", ["agent:", object.get(agent, "id", "")]), []),
+	sets_of(concat("", ["agent:", object.get(agent, "id", "")])),
 )
+
+sets_of(key) := cfg.sets[key] if {
+	is_array(cfg.sets[key])
+} else := []
 
 agent_keys := keys_of(input.agent)
 
 # The organisation's layer, and that of the agent's tenant where it has one.
-layers_of(agent) := array.concat(
-	[object.get(cfg.layers, "", {})],
-	[layer |
-		object.get(agent, "tenant", "") != ""
-		layer := object.get(cfg.layers, object.get(agent, "tenant", ""), {})
-		layer != {}
-	],
-)
+layers_of(agent) := ["", agent.tenant] if {
+	agent.tenant != ""
+	is_boolean(cfg.layers[agent.tenant].open)
+} else := [""]
 
 views := [{"keys": keys_of(agent), "layer": layer} |
 	some agent in principals
@@ -109,16 +119,24 @@ reach_only if {
 	object.get(place, "mcp", false) == true
 }
 
-cells(table, kinds, keys) := [entry |
+cells(layer, table, kinds, keys) := [entry |
 	some kind in kinds
 	some key in keys
-	some entry in object.get(object.get(object.get(table, destination, {}), kind, {}), key, [])
+	some entry in cell(layer, table, kind, key)
 ]
+
+cell(layer, table, kind, key) := cfg.layers[layer][table][destination][kind][key] if {
+	is_array(cfg.layers[layer][table][destination][kind][key])
+} else := []
+
+reach_of(layer, key) := cfg.layers[layer].reach[destination][key] if {
+	is_array(cfg.layers[layer].reach[destination][key])
+} else := []
 
 # A tunnel, and the messages around tool calls: what lets any tool through lets them through.
 reached(view) := [[rank_of(entry[0]), entry[1], entry[2], entry[3]] |
 	some key in view.keys
-	some entry in object.get(object.get(object.get(view.layer, "reach", {}), destination, {}), key, [])
+	some entry in reach_of(view.layer, key)
 	reachable(entry[3])
 ]
 
@@ -126,9 +144,12 @@ rank_of(rank) := 3 if {
 	stage == "connect"
 } else := rank
 
+reachable(guard) if guard == ""
+
 reachable(guard) if {
+	guard != ""
 	count([1 |
-		some part in object.get(cfg.guards, guard, [])
+		some part in guard_of(guard)
 		not part.kind in not_yet
 		not holds(part)
 	]) == 0
@@ -142,14 +163,14 @@ not_yet := ["argument", "data"] if {
 permitting(view, table) := reached(view) if {
 	reach_only
 } else := [entry |
-	some entry in cells(object.get(view.layer, table, {}), permit_kinds, view.keys)
+	some entry in cells(view.layer, table, permit_kinds, view.keys)
 	proven(entry[3])
 ]
 
 restricting(table) := [entry |
 	stage == "request"
 	some view in views
-	some entry in cells(object.get(view.layer, table, {}), [tool_name, "*"], view.keys)
+	some entry in cells(view.layer, table, [tool_name, "*"], view.keys)
 	not excluded(entry[3])
 ]
 
@@ -177,7 +198,7 @@ permits := [entry |
 missing := [[0, 2000000, default_rule] |
 	some view in granted
 	count(view.entries) == 0
-	object.get(view.layer, "open", false) == false
+	cfg.layers[view.layer].open == false
 ]
 
 restricts := restricting("restrict")
@@ -205,7 +226,7 @@ shadow_permits := [entry |
 
 shadow_missing := [[0, 2000000, default_rule] |
 	some view in views
-	object.get(view.layer, "open", false) == false
+	cfg.layers[view.layer].open == false
 	count(permitting(view, "permit")) == 0
 	count(permitting(view, "shadow_permit")) == 0
 ]

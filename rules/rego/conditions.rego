@@ -1,13 +1,20 @@
 package aegis
 
+import data.aegis_cfg as cfg
+
 # Conditions of rules -----------------------------------------------------------------------
+
+# The conditions of a rule; what is not there neither holds nor fails.
+guard_of(name) := cfg.guards[name] if {
+	is_array(cfg.guards[name])
+} else := [{"kind": "unknown"}]
 
 proven(guard) if guard == ""
 
 proven(guard) if {
 	guard != ""
 	count([1 |
-		some part in object.get(cfg.guards, guard, [{"kind": "unknown"}])
+		some part in guard_of(guard)
 		not holds(part)
 	]) == 0
 }
@@ -15,7 +22,7 @@ proven(guard) if {
 excluded(guard) if {
 	guard != ""
 	count([1 |
-		some part in object.get(cfg.guards, guard, [])
+		some part in guard_of(guard)
 		fails(part)
 	]) > 0
 }

@@ -1,12 +1,16 @@
 package aegis
 
+import data.aegis_cfg as cfg
+
 # Who the agent is --------------------------------------------------------------------------
 
 identity_matters if cfg.uses.agents == true
 
 identity_matters if count(principals) > 1
 
-known_agent := object.get(cfg.agents, input.agent.id, {})
+known_agent := cfg.agents[input.agent.id] if {
+	is_object(cfg.agents[input.agent.id])
+} else := {}
 
 identity := array.concat(array.concat(unproven, foreign), undelegated) if {
 	identity_matters
@@ -28,10 +32,14 @@ undelegated := [[0, -7, "delegation-unknown"] |
 	not may_act_for(agent)
 ]
 
+delegated(key) := cfg.delegation[key] if {
+	is_array(cfg.delegation[key])
+} else := []
+
 may_act_for(agent) if {
 	count([1 |
 		some key in agent_keys
-		some other in object.get(cfg.delegation, key, [])
+		some other in delegated(key)
 		other in keys_of(agent)
 	]) > 0
 }
@@ -40,7 +48,7 @@ may_act_for(agent) if {
 
 fences := [fence |
 	some layer in layers
-	some fence in object.get(layer, "regions", [])
+	some fence in cfg.layers[layer].regions
 	fenced(fence)
 ] if {
 	cfg.uses.regions == true
@@ -84,10 +92,14 @@ misplaced := [[0, 3000000 + fence.order, fence.id] |
 accounts := [{"id": id, "key": key} |
 	stage == "request"
 	some layer in layers
-	some id in object.get(object.get(layer, "budgets", {}), destination, [])
-	some key in account_keys(object.get(cfg.budgets, id, {}))
+	some id in budgets_of(layer)
+	some key in account_keys(cfg.budgets[id])
 ] if {
 	cfg.uses.budgets == true
+} else := []
+
+budgets_of(layer) := cfg.layers[layer].budgets[destination] if {
+	is_array(cfg.layers[layer].budgets[destination])
 } else := []
 
 account_keys(budget) := [] if {
@@ -162,10 +174,14 @@ own_reasons(id) := [item.reason |
 redacting := [id |
 	stage == "request"
 	some layer in layers
-	some id in object.get(object.get(layer, "redact", {}), destination, [])
+	some id in redactions_of(layer)
 	applies(object.get(cfg.redaction, id, {}))
 ] if {
 	cfg.uses.redaction == true
+} else := []
+
+redactions_of(layer) := cfg.layers[layer].redact[destination] if {
+	is_array(cfg.layers[layer].redact[destination])
 } else := []
 
 applies(redaction) if {
