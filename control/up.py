@@ -13,7 +13,16 @@ from control import data_plane
 from control.examples import Examples, examples_of
 from control.home import BAD_INPUT, HomeFolder, Running, complain, home_of, running_on
 from control.in_force import bundle_in_force
-from control.options import BundleCa, BundleKey, HostsFile, UpstreamCa, as_arguments
+from control.options import (
+    BundleCa,
+    BundleKey,
+    HostsFile,
+    Labels,
+    OpaUrl,
+    UpstreamCa,
+    as_arguments,
+    as_settings,
+)
 from ledger import Home, LedgerError
 from rules import PolicyError
 
@@ -53,6 +62,8 @@ def up(
     ] = "",
     upstream_ca: UpstreamCa = None,
     hosts_file: HostsFile = None,
+    labels: Labels = None,
+    opa_url: OpaUrl = "",
     folder: HomeFolder = None,
 ) -> None:
     """Run the firewall until Ctrl-C."""
@@ -76,7 +87,7 @@ def up(
             "--upstream-ca": upstream_ca,
             "--hosts-file": hosts_file,
         }
-    )
+    ) + as_settings(labels, opa_url)
     asked = False
 
     def end(*_: object) -> None:

@@ -94,6 +94,16 @@ def test_a_policy_that_is_wrong(program, tmp_path):
     assert "policy.yaml:2" in done.err
 
 
+def test_labels_and_an_opa_server_that_are_wrong(program):
+    for option, value, said in (
+        ("--label", "stage", "aegis_labels: 'stage' is no label"),
+        ("--opa-url", "opa:8181", "aegis_opa_url: give the URL"),
+    ):
+        done = program("up", "--port", "0", option, value)
+        assert done.code == 2
+        assert said in done.err
+
+
 def test_status(up, program, home):
     done = program("status", "--json")
     assert done.code == 1
