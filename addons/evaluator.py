@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from addons.opa_engine import OpaServerEngine
 from addons.user_rego_pool import UserRegoPool
 from rules import Decision, EvaluationError, PolicySet
+
+if TYPE_CHECKING:
+    from addons.opa_engine import OpaServerEngine
 
 KEPT = 3
 """Policies whose own rules stay ready: the one in force, the one before it and a candidate."""

@@ -6,13 +6,15 @@ import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from addons import home as home_folder
-from addons.bundle_server import BundleServerSource, Verify
 from addons.policy_source import FileSource, FolderSource, PolicySource, SourceError, StoreSource
 from ledger import Home
-from rules.signature import verify
+
+if TYPE_CHECKING:
+    from addons.bundle_server import Verify
 
 TOKEN = "AEGIS_BUNDLE_TOKEN"  # noqa: S105 - a variable's name
 BUNDLE_PATH = "/bundles/aegis.tar.gz"
@@ -66,6 +68,9 @@ def open_source(place: Place, home: Home) -> PolicySource:
         return StoreSource(home.policies)
     if not place.is_url:
         return FolderSource(place.path) if place.path.is_dir() else FileSource(place.path)
+    # Its HTTP client takes a tenth of a second to load, for those who have such a server.
+    from addons.bundle_server import BundleServerSource
+
     return BundleServerSource(
         place.name,
         home.last_bundle(place.name),
@@ -121,4 +126,6 @@ def _verifier(key: Path | None) -> Verify | None:
     if key is None:
         return None
     public = key.read_bytes()
+    from rules.signature import verify
+
     return lambda content: verify(content, public)

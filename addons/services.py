@@ -15,7 +15,6 @@ from mitmproxy.options import CONF_DIR
 from addons import home as home_folder
 from addons import mitm_patches, options
 from addons.evaluator import Evaluator
-from addons.opa_engine import OpaServerEngine
 from addons.policy_place import open_source
 from addons.policy_source import CandidateSource, PolicySource, SourceError
 from addons.policy_watch import CandidateWatch, PolicyWatch
@@ -113,8 +112,7 @@ class Services:
         )
         self.spans = Spans(settings.otlp_endpoint)
         self.resolver = Resolver(settings.hosts_file)
-        remote = OpaServerEngine(settings.opa_url) if settings.opa_url else None
-        self.evaluator = Evaluator(remote)
+        self.evaluator = _evaluator(settings.opa_url)
         self._open = True
         _harden(ctx.options)
         if ctx.options.confdir == CONF_DIR:
@@ -217,6 +215,15 @@ class Services:
     def adopt_candidate(self, candidate: PolicySet | None) -> None:
         """Take the policy that runs in the shadow, None for none."""
         self.candidate = candidate
+
+
+def _evaluator(opa_url: str) -> Evaluator:
+    if not opa_url:
+        return Evaluator()
+    # Its HTTP client takes a tenth of a second to load, for the few who have such a server.
+    from addons.opa_engine import OpaServerEngine
+
+    return Evaluator(OpaServerEngine(opa_url))
 
 
 def _harden(opts: Any) -> None:
