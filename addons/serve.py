@@ -30,7 +30,7 @@ from addons.home import prepare  # noqa: E402
 from addons.master import FirewallMaster  # noqa: E402
 from addons.policy_place import Place, open_source  # noqa: E402
 from addons.policy_source import SourceError  # noqa: E402
-from addons.redaction_pool import safe_environment  # noqa: E402
+from addons.worker_pool import safe_environment  # noqa: E402
 from ledger import Home, LedgerError, default_home  # noqa: E402
 from rules import PolicyError, PolicySet  # noqa: E402
 
