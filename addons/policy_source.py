@@ -6,11 +6,15 @@ A source gives the policy as it is at the start, and then each change of it.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from ledger import LedgerError, SqlitePolicies, StoredPolicy
-from rules import DEFAULT_POLICY, Bundle, PolicyError, load_bundle, policy_stamp
+from rules import DEFAULT_POLICY, Bundle, PolicyError, Problem, load_bundle, policy_stamp
+from rules.own_rego import USER_PATH
+from rules.policy_bench import PolicyBench
+from rules.policy_tests import run_tests
 
 POLL_SECONDS = 0.25
 
@@ -110,7 +114,9 @@ class FileSource(_Polled):
         return policy_stamp(self._path)
 
     def _read(self) -> Bundle:
-        return load_bundle(self._path)
+        bundle = load_bundle(self._path)
+        _run_own_tests(self._path, bundle)
+        return bundle
 
 
 class FolderSource(FileSource):
@@ -164,3 +170,29 @@ class CandidateSource:
 def read_stored(policy: StoredPolicy) -> Bundle:
     """Read the bundle of an applied policy; raises `PolicyError`."""
     return Bundle.from_bytes(policy.bundle, f"applied policy {policy.revision}")
+
+
+def _run_own_tests(path: Path, bundle: Bundle) -> None:
+    """Raise `PolicyError` for a policy that does not pass the tests it brings along.
+
+    Those of a policy with Rego of its own are run by `aegis policy test` and `apply`: here nothing
+    could stop a rule that runs away.
+    """
+    compiled = path.name.endswith((".tar.gz", ".tgz"))
+    if compiled or any(module.startswith(USER_PATH) for module in bundle.modules):
+        return
+    failures = run_tests(path, lambda made: nullcontext(PolicyBench(made))).failures
+    if failures:
+        mend = "Mend the policy or its tests."
+        raise PolicyError(
+            [
+                Problem(*_place(failure.case.source), failure.case.name, str(difference), mend)
+                for failure in failures
+                for difference in failure.differences
+            ]
+        )
+
+
+def _place(source: str) -> tuple[str, int, int]:
+    file, _, line = source.rpartition(":")
+    return file, int(line), 1

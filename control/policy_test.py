@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,37 +13,16 @@ from rich.markup import escape
 from control.agents import Json
 from control.home import BAD_INPUT, FAILED_CHECK, complain, out, print_json, table
 from control.user_rego_client import DEFAULT_SECONDS, UserRegoClient
-from rules import Bundle, PolicyError, Problem, load_bundle
+from rules import Bundle, PolicyError, policy_tests
 from rules.errors import refused
-from rules.marked_yaml import read
 from rules.own_rego import USER_PATH
-from rules.policy import DOCUMENTS, is_test, policy_files
 from rules.policy_bench import PolicyBench
-from rules.policy_test import CaseResult, load_policy_test, run_test
+from rules.policy_test import CaseResult
 from rules.policy_test_rego import emit_rego
-
-MAX_LEVELS = 4
-"""Folders above a test in which its policy is looked for."""
+from rules.policy_tests import TestReport
 
 OWN_SECONDS = DEFAULT_SECONDS
 """How long a policy's own Rego may take over one case."""
-
-
-@dataclass(frozen=True, slots=True)
-class TestReport:
-    """How all cases of all tests under a path went."""
-
-    results: tuple[CaseResult, ...]
-
-    @property
-    def failures(self) -> tuple[CaseResult, ...]:
-        """The cases that failed."""
-        return tuple(result for result in self.results if not result.passed)
-
-    @property
-    def fired(self) -> frozenset[str]:
-        """The ids of all rules that took part in any case."""
-        return frozenset[str]().union(*(result.fired for result in self.results))
 
 
 @contextmanager
@@ -60,80 +38,8 @@ def bench_of(bundle: Bundle) -> Iterator[PolicyBench]:
 
 
 def run_tests(path: Path) -> TestReport:
-    """Run a test, or all tests of a policy; raises `PolicyError` for what cannot be run.
-
-    Those of a folder are in it; those of a single file name it with `policy:` and stand beside it
-    or in the folder `tests` there. A policy without tests gives an empty report.
-    """
-    if path.is_dir():
-        files = _tests_in(path)
-    else:
-        files = _tests_beside(path) if _kind(path) == "Policy" else [path]
-    problems: list[Problem] = []
-    tests = []
-    for file in files:
-        try:
-            tests.append((file, load_policy_test(file)))
-        except PolicyError as error:
-            problems += error.problems
-    if problems:
-        raise PolicyError(problems)
-    results: list[CaseResult] = []
-    for file, test in tests:
-        if test.policy is not None:
-            policy = file.parent / test.policy
-        else:
-            policy = path if path.is_dir() else _folder_of(file)
-        with bench_of(load_bundle(policy)) as bench:
-            results += run_test(test, bench)
-    return TestReport(tuple(results))
-
-
-def _tests_beside(policy: Path) -> list[Path]:
-    found = []
-    for folder in (policy.parent, policy.parent / "tests"):
-        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if file.suffix not in DOCUMENTS or not file.is_file() or _kind(file) != "PolicyTest":
-                continue
-            named = read(file.read_bytes(), file.name).data.get("policy")
-            if named and (file.parent / str(named)).resolve() == policy.resolve():
-                found.append(file)
-    return found
-
-
-def _folder_of(file: Path) -> Path:
-    """Find the policy folder a test is in: the nearest that holds a document of kind Policy."""
-    for folder in file.absolute().parents[:MAX_LEVELS]:
-        for other in sorted(folder.iterdir()):
-            if other.suffix in DOCUMENTS and other.is_file() and _kind(other) == "Policy":
-                return folder
-    raise refused(
-        str(file), "it is in no policy folder", "Name its policy: add `policy: FILE` to the test."
-    )
-
-
-def _kind(file: Path) -> str:
-    try:
-        data = read(file.read_bytes(), file.name).data
-    except (PolicyError, OSError):
-        return ""
-    return str(data.get("kind")) if isinstance(data, dict) else ""
-
-
-def _tests_in(folder: Path) -> list[Path]:
-    found = []
-    for file in policy_files(folder):
-        if file.suffix == ".rego":
-            continue
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise refused(
-                str(file), f"the file cannot be read ({error.strerror})", "Check its rights."
-            ) from None
-        if is_test(read(content, file.relative_to(folder).as_posix())):
-            found.append(file)
-    return found
+    """Run a test, or all tests of a policy; raises `PolicyError` for what cannot be run."""
+    return policy_tests.run_tests(path, bench_of)
 
 
 def register(app: typer.Typer) -> None:

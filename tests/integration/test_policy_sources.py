@@ -24,7 +24,14 @@ from tests.integration.test_exchange import client
 from tests.integration.test_reload import limited, notes, pay, until
 from tests.integration.test_workers import plain
 from tests.support.firewall import Firewall
-from tests.support.process import PROJECT, Program, beside_python, free_port, listens
+from tests.support.process import (
+    PROJECT,
+    Program,
+    ProgramError,
+    beside_python,
+    free_port,
+    listens,
+)
 
 START = "import sys; from control.cli import main; sys.exit(main())"
 WHY = ("--why", "a test")
@@ -368,3 +375,46 @@ def test_a_folder_is_followed(start: Callable[..., Firewall], world: World, tmp_
     assert pay(firewall, world, 100) == 403
     (folder / "more.yaml").unlink()
     until(lambda: pay(firewall, world, 100) == 201)
+
+
+SMALL_PASSES = """\
+apiVersion: aegis/v1
+kind: PolicyTest
+metadata: {name: small}
+cases:
+  - name: a small payment passes
+    request: {agent: default, method: POST, url: "%s/v1/payments", json: {amount: 40}}
+    expect: {effect: allow}
+"""
+
+
+def test_a_policy_that_fails_its_own_tests_is_not_put_in_force(
+    start: Callable[..., Firewall], world: World, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tested"
+    folder.mkdir()
+    (folder / "policy.yaml").write_text(world.policy(), "utf-8")
+    (folder / "small.test.yaml").write_text(SMALL_PASSES % world.payments.url, "utf-8")
+    firewall = start(policy=folder)
+    revision = firewall.records("start")[-1]["revision"]
+    broken = world.policy().replace("max_amount: 5000", "max_amount: 30")
+    (folder / "policy.yaml").write_text(broken, "utf-8")
+    (refused,) = firewall.wait_for("policy")
+    assert (refused["what"], refused["revision"]) == ("refused", revision)
+    assert "small.test.yaml:5" in refused["problem"]
+    assert "a small payment passes" in refused["problem"]
+    with client(firewall) as http:
+        answer = http.post(f"{world.payments.url}/v1/payments", json={"amount": 40})
+    assert answer.status_code == 201
+
+
+def test_a_start_with_a_policy_that_fails_its_own_tests_is_refused(
+    start: Callable[..., Firewall], world: World, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tested"
+    folder.mkdir()
+    (folder / "policy.yaml").write_text(world.policy(), "utf-8")
+    test = (SMALL_PASSES % world.payments.url).replace("effect: allow", "effect: deny")
+    (folder / "small.test.yaml").write_text(test, "utf-8")
+    with pytest.raises(ProgramError, match="a small payment passes: effect: expected deny"):
+        start(policy=folder)
