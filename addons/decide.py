@@ -44,7 +44,7 @@ class Decide:
             raise RuntimeError("decide ran before identify and locate")
         question: dict[str, Any] = {
             "stage": stage,
-            "agent": AgentRef(agent.id, agent.tenant, tuple(agent.groups)),
+            "agent": AgentRef(agent.id, agent.tenant, tuple(agent.groups), exchange.proof),
             "scheme": destination.scheme,
             "host": destination.host,
             "port": destination.port,

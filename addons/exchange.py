@@ -64,6 +64,8 @@ class Exchange:
     """Monotonic clock, nanoseconds."""
     agent: Agent | None = None
     token_id: str = ""
+    proof: str = "token"
+    """What proved who is calling: `token`, `socket_owner`, `source_address` or `jail`."""
     on_behalf_of: tuple[AgentRef, ...] = ()
     """The agents that the caller says it acts for."""
     destination: Destination | None = None

@@ -1,4 +1,4 @@
-"""Identify: which agent is calling, by the token in its proxy credential."""
+"""Identify: which agent is calling, by its proxy credential, else by where it calls from."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, http
-from mitmproxy.proxy.mode_specs import RegularMode
+from mitmproxy.proxy.mode_specs import LocalMode, RegularMode, TransparentMode
 
 from addons.exchange import Exchange, exchange_of
 from addons.services import Services
+from addons.socket_owner import socket_owner, user_ids
 from ledger import Agent, LedgerError, TokenError, split_token
+from rules import Places
 
 HEADER = "proxy-authorization"
 _HEADER = HEADER.encode()
@@ -31,6 +33,13 @@ class Identify:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._known: WeakKeyDictionary[connection.Client, _Known] = WeakKeyDictionary()
+        self._owners: WeakKeyDictionary[connection.Client, int | None] = WeakKeyDictionary()
+        self._resolved: tuple[Places | None, dict[int, str]] = None, {}
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Find out whose a local connection is, while its process still holds it."""
+        if self._services.policy.places.users:
+            self._owners[client] = socket_owner(client.peername[:2], client.sockname[:2])
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Identify the agent of a tunnel."""
@@ -70,21 +79,17 @@ class Identify:
         values = exchange.header(flow.request, _HEADER)
         if values:
             del flow.request.headers[HEADER]
-        if not isinstance(flow.client_conn.proxy_mode, RegularMode):
+        mode = flow.client_conn.proxy_mode
+        if not isinstance(mode, RegularMode | TransparentMode | LocalMode):
             exchange.deny(
                 "mode_unsupported",
-                "Only the regular proxy mode identifies agents.",
+                "The firewall identifies no agents in this proxy mode.",
                 rule="identify",
             )
             return None
-        if not values:
-            exchange.deny(
-                "credential_missing",
-                "Say who is calling: put the agent's token into the proxy address, "
-                "http://aegis:TOKEN@HOST:PORT. `aegis agents rotate` gives an agent a new one.",
-                rule="identify",
-                status=407,
-            )
+        # Whoever is redirected to us knows of no proxy, so a credential is not meant for us.
+        if not values or not isinstance(mode, RegularMode):
+            self._by_place(flow.client_conn, exchange)
             return None
         token = _token(values[0]) if len(values) == 1 else None
         if token is None:
@@ -105,6 +110,56 @@ class Identify:
             return None
         exchange.agent, exchange.token_id = agent, split_token(token)[0]
         return _Known(agent, exchange.token_id)
+
+    def _by_place(self, client: connection.Client, exchange: Exchange) -> None:
+        """Know the agent by who owns the connection, else by the address it comes from."""
+        name, proof = self._place(client)
+        if name is None:
+            if not isinstance(client.proxy_mode, RegularMode):
+                exchange.deny(
+                    "agent_unknown",
+                    "The policy knows no agent that calls from here: it names them by `users` or "
+                    "`sources` under `agents`.",
+                    rule="identify",
+                )
+            else:
+                exchange.deny(
+                    "credential_missing",
+                    "Say who is calling: put the agent's token into the proxy address, "
+                    "http://aegis:TOKEN@HOST:PORT. `aegis agents rotate` gives an agent a new one.",
+                    rule="identify",
+                    status=407,
+                )
+            return
+        try:
+            agent = self._services.agents.live(name)
+        except LedgerError as error:
+            exchange.deny("agents_unavailable", str(error), rule="identify", status=503)
+            return
+        if agent is None:
+            exchange.deny(
+                "agent_unknown",
+                f"The policy says that the agent '{name}' calls from here, and there is none, or "
+                "it is disabled. `aegis agents` adds and enables agents.",
+                rule="identify",
+            )
+            return
+        exchange.agent, exchange.proof = agent, proof
+
+    def _place(self, client: connection.Client) -> tuple[str | None, str]:
+        places = self._services.policy.places
+        if places.users:
+            owner = self._owners.get(client)
+            name = self._users(places).get(owner) if owner is not None else None
+            if name is not None:
+                return name, "socket_owner"
+        return places.agent_from(client.peername[0]), "source_address"
+
+    def _users(self, places: Places) -> dict[int, str]:
+        """Give the agents by user id; names that this machine does not know are left out."""
+        if self._resolved[0] is not places:
+            self._resolved = places, user_ids(places.users)
+        return self._resolved[1]
 
 
 def _token(value: bytes) -> str | None:

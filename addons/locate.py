@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, http, tls
 from mitmproxy.net.http import url
+from mitmproxy.proxy.mode_specs import RegularMode
 
 from addons.exchange import Destination, Exchange, exchange_of
 from rules import HostError, canonical_host
@@ -43,37 +44,18 @@ class Locate:
         """Name the destination of a request and compare all names in it."""
         exchange = exchange_of(flow)
         request = flow.request
-        tunnel = self._tunnels.get(flow.client_conn)
         scheme = "https" if request.scheme == "https" else "http"
         if request.method == "CONNECT":
             exchange.deny(
                 "nested_connect", "A tunnel inside a tunnel is not allowed.", rule="locate"
             )
             return
-        if tunnel is None and scheme == "https":
-            exchange.deny(
-                "connect_required",
-                "Use CONNECT for https: the firewall accepts absolute URLs for http only.",
-                rule="locate",
-                status=400,
-            )
-            return
-        destination = _destination(exchange, scheme, request.host, request.port)
+        if isinstance(flow.client_conn.proxy_mode, RegularMode):
+            destination = self._asked_for(flow, exchange, scheme)
+        else:
+            destination = self._caught(flow, exchange, scheme)
         if destination is None:
             return
-        if tunnel is not None:
-            if (destination.host, destination.port) != (tunnel.host, tunnel.port):
-                _disagree(exchange, "the CONNECT authority", "the request's host")
-                return
-            sni = self._names.get(flow.client_conn, "")
-            if scheme == "https" and flow.client_conn not in self._names:
-                raise RuntimeError("the TLS handshake was not seen")
-            if sni and _canonical(sni) != tunnel.host:
-                _disagree(exchange, "the CONNECT authority", "the TLS server name (SNI)")
-                return
-            if (scheme == "https") != flow.client_conn.tls_established:
-                _disagree(exchange, "the scheme", "the connection")
-                return
         hosts = exchange.header(request, b"host")
         if len(hosts) > 1:
             exchange.deny(
@@ -89,6 +71,57 @@ class Locate:
                 _disagree(exchange, "the destination", what)
                 return
         exchange.destination = destination
+
+    def _asked_for(
+        self, flow: http.HTTPFlow, exchange: Exchange, scheme: str
+    ) -> Destination | None:
+        """Name the destination of a client that knows of the proxy: by its tunnel or URL."""
+        request = flow.request
+        tunnel = self._tunnels.get(flow.client_conn)
+        if tunnel is None and scheme == "https":
+            exchange.deny(
+                "connect_required",
+                "Use CONNECT for https: the firewall accepts absolute URLs for http only.",
+                rule="locate",
+                status=400,
+            )
+            return None
+        destination = _destination(exchange, scheme, request.host, request.port)
+        if destination is None or tunnel is None:
+            return destination
+        if (destination.host, destination.port) != (tunnel.host, tunnel.port):
+            _disagree(exchange, "the CONNECT authority", "the request's host")
+            return None
+        sni = self._names.get(flow.client_conn, "")
+        if scheme == "https" and flow.client_conn not in self._names:
+            raise RuntimeError("the TLS handshake was not seen")
+        if sni and _canonical(sni) != tunnel.host:
+            _disagree(exchange, "the CONNECT authority", "the TLS server name (SNI)")
+            return None
+        if (scheme == "https") != flow.client_conn.tls_established:
+            _disagree(exchange, "the scheme", "the connection")
+            return None
+        return destination
+
+    def _caught(self, flow: http.HTTPFlow, exchange: Exchange, scheme: str) -> Destination | None:
+        """Name the destination of a client whose connection was redirected to us.
+
+        What it dialled is only its word for a name: the address that counts is resolved later.
+        """
+        request = flow.request
+        if (scheme == "https") != flow.client_conn.tls_established:
+            _disagree(exchange, "the scheme", "the connection")
+            return None
+        name = ""
+        if scheme == "https":
+            if flow.client_conn not in self._names:
+                raise RuntimeError("the TLS handshake was not seen")
+            name = self._names[flow.client_conn]
+        else:
+            hosts = exchange.header(request, b"host")
+            if hosts:
+                name = _authority(hosts[0])[0] or hosts[0].decode("latin-1")
+        return _destination(exchange, scheme, name or request.host, request.port)
 
 
 def _destination(exchange: Exchange, scheme: str, host: str, port: int) -> Destination | None:

@@ -35,6 +35,9 @@ _PAST_THE_FIREWALL = (
 )
 """Options of mitmproxy's own addons that would undo what the firewall decided."""
 
+MODES = ("regular", "transparent", "local")
+"""Proxy modes of mitmproxy in which the firewall can say who calls and where to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -122,9 +125,9 @@ def check(options: Any) -> Settings:
     if not 1 <= values["redaction_timeout"] <= 600:
         raise exceptions.OptionsError("aegis_redaction_timeout: give 1 to 600 seconds.")
     for spec in options.mode:
-        if spec.split("@")[0] != "regular":
+        if re.split("[@:]", spec)[0] not in MODES:
             raise exceptions.OptionsError(
-                f"mode: '{spec}' is not supported by the firewall; use 'regular'."
+                f"mode: '{spec}' is not supported by the firewall; use one of {', '.join(MODES)}."
             )
     if options.ssl_insecure:
         raise exceptions.OptionsError(

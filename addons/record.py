@@ -107,6 +107,7 @@ class Record:
             "tenant": agent.tenant if agent is not None else None,
             "agent": agent.spiffe_id if agent is not None else None,
             "token_id": exchange.token_id,
+            "proof": exchange.proof if agent is not None else None,
             "destination": self._destination(exchange),
             "request": self._request(flow, exchange),
             "tools": [call.name for call in exchange.calls],

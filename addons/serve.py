@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sharing = WORKER in os.environ
     if not sharing:
-        problem = _port_taken(arguments.host, arguments.port)
+        places = [(arguments.host, arguments.port), *arguments.transparent]
+        problem = next(filter(None, (_port_taken(*place) for place in places)), "")
         if problem:
             print(f"aegis: {problem}", file=sys.stderr)
             return BAD_INPUT
@@ -71,6 +72,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--bundle-ca", default="", help="PEM file of roots to trust the server by")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on")
+    parser.add_argument(
+        "--transparent",
+        type=_listen_at,
+        action="append",
+        default=[],
+        metavar="[HOST:]PORT",
+        help="listen there too, for connections that are redirected to the firewall",
+    )
     parser.add_argument("--workers", type=_count, default=1, help="processes that share the port")
     parser.add_argument(
         "--home", default=str(default_home()), help="folder of keys, log and agents"
@@ -82,6 +91,32 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="any other option"
     )
     return parser.parse_args(argv)
+
+
+def _listen_at(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise argparse.ArgumentTypeError("give [HOST:]PORT, such as 8081 or [::1]:8081")
+    return host.strip("[]"), int(port)
+
+
+def _modes(transparent: Sequence[tuple[str, int]]) -> list[str]:
+    """Give mitmproxy's modes: the regular one, and one for each address to be redirected to."""
+    modes = ["regular"]
+    for host, port in transparent:
+        # A redirected connection arrives on the loopback address of its own version.
+        hosts = [host] if host else ["127.0.0.1", *(["::1"] if _has_ipv6() else [])]
+        modes += [f"transparent@{name}:{port}" for name in hosts]
+    return modes
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def _count(text: str) -> int:
@@ -110,6 +145,8 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
         "aegis_policy": arguments.policy,
         "aegis_home": str(home.folder),
     }
+    if arguments.transparent:
+        wanted["mode"] = _modes(arguments.transparent)
     for name in ("bundle_key", "bundle_ca"):
         if given := getattr(arguments, name):
             wanted[f"aegis_{name}"] = given
@@ -162,12 +199,17 @@ async def _announce(
     """Say that the firewall listens, once it does: to the supervisor, or in the home folder."""
     proxy = master.addons.get("proxyserver")
     services = master.addons.get("aegis")
-    while not (services.ready and proxy.listen_addrs()):
+    while not (
+        services.ready
+        and len(proxy.servers) == len(master.options.mode)
+        and all(server.is_running for server in proxy.servers)
+    ):
         await asyncio.sleep(0.02)
     if sharing:
         os.write(_pipes()[0], b".")
     else:
-        _write_running(home, arguments, proxy.listen_addrs()[0][1])
+        regular = next(one for one in proxy.servers if one.mode.type_name == "regular")
+        _write_running(home, arguments, regular.listen_addrs[0][1])
 
 
 def _write_running(home: Home, arguments: argparse.Namespace, port: int) -> None:
@@ -295,4 +337,5 @@ def _worker_arguments(arguments: argparse.Namespace, port: int) -> list[str]:
         "--upstream-ca": arguments.upstream_ca,
     }
     pairs = [item for name, value in given.items() if value for item in (name, value)]
+    pairs += [f"--transparent=[{host}]:{port}" for host, port in arguments.transparent]
     return pairs + [item for value in arguments.set for item in ("--set", value)]

@@ -54,6 +54,13 @@ def up(
     ] = "",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
+    transparent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Listen there too, for connections that are redirected to the firewall.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes on the port.")] = 1,
     bundle_key: BundleKey = None,
     bundle_ca: BundleCa = None,
@@ -88,6 +95,7 @@ def up(
             "--hosts-file": hosts_file,
         }
     ) + as_settings(labels, opa_url)
+    arguments += [f"--transparent={place}" for place in transparent or ()]
     asked = False
 
     def end(*_: object) -> None:

@@ -98,6 +98,10 @@ class AgentStore(Protocol):
         """Give the agent behind a token; raises TokenError."""
         ...
 
+    def live(self, id: str) -> Agent | None:
+        """Give an agent that may call, None when there is none of that id or it is disabled."""
+        ...
+
     def is_live(self, token_id: str) -> bool:
         """Tell whether the token would still be accepted: for connections that stay open."""
         ...

@@ -4,7 +4,7 @@ import builtins
 import hmac
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -89,6 +89,7 @@ class SqliteAgents:
         self._lock = threading.RLock()
         self._db = connect(self.path, AGENTS_FILE, busy_ms)
         self._tokens: dict[str, _Known] = {}
+        self._agents: dict[str, Agent] = {}
         self._version = -1
         self._look_again = -_NEVER
 
@@ -197,6 +198,13 @@ class SqliteAgents:
             )
         return agent
 
+    def live(self, id: str) -> Agent | None:
+        """Give an agent that may call, else None; raises StoreUnavailable."""
+        if id not in self._agents or self._monotonic() >= self._look_again:
+            self._refresh()
+        agent = self._agents.get(id)
+        return agent if agent is not None and agent.disabled_at is None else None
+
     def is_live(self, token_id: str) -> bool:
         """Tell whether the token would still be accepted; raises StoreUnavailable."""
         if self._monotonic() >= self._look_again:
@@ -235,14 +243,14 @@ class SqliteAgents:
             try:
                 version = self._db.pragma("data_version")
                 if version != self._version:
-                    self._tokens = self._snapshot()
+                    self._agents = {agent.id: agent for agent in self.list()}
+                    self._tokens = self._snapshot(self._agents)
                     self._version = version
             except apsw.Error as exc:
                 raise self._explain(exc) from exc
             self._look_again = self._monotonic() + _REFRESH_SECONDS
 
-    def _snapshot(self) -> dict[str, _Known]:
-        agents = {agent.id: agent for agent in self.list()}
+    def _snapshot(self, agents: Mapping[str, Agent]) -> dict[str, _Known]:
         rows = self._read("SELECT id, agent, secret_hash, expires_at, revoked_at FROM tokens")
         return {
             token_id: _Known(

@@ -20,6 +20,7 @@ from rules.decision import (
 from rules.engine import PolicyEngine
 from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolError, refused
 from rules.hosts import canonical_host
+from rules.places import Places
 from rules.policy import Policy, load_policy, parse_policy
 from rules.policy_set import Asked, PolicySet, drive
 from rules.policy_stamp import policy_stamp
@@ -42,6 +43,7 @@ __all__ = [
     "HostError",
     "HttpRequest",
     "Limits",
+    "Places",
     "Policy",
     "PolicyEngine",
     "PolicyError",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rules.check_agents import check_agents
 from rules.check_tools import check_condition, check_tool
 from rules.errors import HostError, Problem
 from rules.hosts import canonical_host
@@ -86,6 +87,7 @@ def check_documents(documents: Sequence[Marked]) -> list[Problem]:
             found += _check(marked, known)
             found += _check_groups(marked, [*organisation, *own])
     found += _hosts_once(organisation)
+    found += check_agents(layers)
     return sorted(dict.fromkeys(found), key=lambda p: (p.file, p.line, p.column))
 
 

@@ -142,6 +142,8 @@ class _Compiler:
                 "groups": sorted(part.item.get("groups") or []),
                 "tenant": part.item.get("tenant", layer),
                 "proof": sorted(part.item.get("proof") or []),
+                "users": sorted(part.item.get("users") or []),
+                "sources": sorted(part.item.get("sources") or []),
                 "labels": part.item.get("labels") or {},
             }
             for layer in self._layers

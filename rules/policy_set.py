@@ -26,6 +26,7 @@ from rules.decision_cache import DecisionCache
 from rules.engine import PolicyEngine
 from rules.errors import EvaluationError, refused
 from rules.own_rego import USER_PATH
+from rules.places import Places
 from rules.read_set import ReadSet
 from rules.regorus_engine import RegorusEngine
 from rules.tools import ToolIndex
@@ -107,6 +108,7 @@ class PolicySet:
             self._config = config
             self._agents: Mapping[str, Mapping[str, Any]] = config["agents"]
             self._sources: Mapping[str, str] = config["sources"]
+            self.places = Places(self._agents)
             self._read = ReadSet(config)
             self._tools = ToolIndex(config["tools"])
             self.reads_headers = any(

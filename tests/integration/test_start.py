@@ -129,7 +129,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, good: Path) -> None:
         (["--otlp-endpoint", "ftp://collector"], "aegis_otlp_endpoint"),
         (["--set", "nosuch=1"], "nosuch"),
         (["--set", "ssl_insecure=true"], "ssl_insecure"),
-        (["--set", "mode=transparent"], "mode"),
+        (["--set", "mode=socks5"], "mode"),
         (["--set", "mode=upstream:http://127.0.0.1:1"], "mode"),
         (["--set", "ignore_hosts=.*"], "ignore_hosts"),
         (["--set", "aegis_redaction_workers=0"], "aegis_redaction_workers"),

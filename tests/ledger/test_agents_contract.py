@@ -109,6 +109,16 @@ def test_disabled_agent_is_refused_until_enabled(store: AgentStore, clock: Any) 
     assert store.authenticate(token).id == "coder"
 
 
+def test_a_live_agent_is_found_until_it_is_disabled(store: AgentStore) -> None:
+    assert store.live("coder") is None
+    store.add("coder", "acme", ["developers"])
+    assert store.live("coder") == Agent("coder", "acme", ("developers",))
+    store.disable("coder")
+    assert store.live("coder") is None
+    store.enable("coder")
+    assert store.live("coder") is not None
+
+
 def test_rotate_ends_all_older_tokens_of_that_agent_only(store: AgentStore) -> None:
     store.add("coder")
     store.add("other")
