@@ -71,7 +71,7 @@ def loose_parents(folder: Path) -> Iterator[Exposure]:
 
 
 def _is_public(path: Path) -> bool:
-    # What mitmproxy keeps for clients: certificates without keys, and parameters that are no secret.
+    # What mitmproxy keeps for clients: certificates without keys, and parameters.
     of_ca = path.parent.name == "ca" and path.name.endswith((*_CERTIFICATES, "-dhparam.pem"))
     return of_ca or path.name in _PUBLIC
 
