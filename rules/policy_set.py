@@ -114,7 +114,11 @@ class PolicySet:
             )
             self.destinations: Mapping[str, DestinationOptions] = {
                 name: DestinationOptions(
-                    item["region"], item["tier"], item["trace_context"], item["tls"]
+                    item["region"],
+                    item["tier"],
+                    item["trace_context"],
+                    item["tls"],
+                    item.get("request_streams", "read"),
                 )
                 for name, item in config["destinations"].items()
             }
@@ -174,6 +178,10 @@ class PolicySet:
         if self.user_modules and "user" not in document:
             raise EvaluationError("the policy's own rules were not asked")
         return self._engine.evaluate(document)
+
+    def options_at(self, scheme: str, host: str, port: int) -> DestinationOptions:
+        """Give what else the policy says of the destination that a host and port belong to."""
+        return self.destination_options(self._destination(host, f"{scheme}:{port}"))
 
     def destination_options(self, destination: str) -> DestinationOptions:
         """Give what else the policy says of a destination, the defaults for an unknown one."""

@@ -118,6 +118,18 @@ class Upstream:
         """Answer a request."""
         return json_reply({"ok": True, "path": request.path})
 
+    async def serve_http2(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        connection: Connection,
+        answer: Answer,
+    ) -> None:
+        """Speak HTTP/2 on a connection."""
+        from tests.support import http2
+
+        await http2.serve(reader, writer, connection, answer)
+
     # Life ---------------------------------------------------------------------------------
 
     def start(self) -> Self:
@@ -230,7 +242,7 @@ class Upstream:
             self._spawn(self._serve(accepted, connection))
 
     async def _serve(self, accepted: socket.socket, connection: Connection) -> None:
-        from tests.support import http1, http2
+        from tests.support import http1
 
         loop = asyncio.get_running_loop()
         reader = _CountingReader(connection.feed)
@@ -249,7 +261,7 @@ class Upstream:
         speaks_http2 = tls is not None and tls.selected_alpn_protocol() == "h2"
         connection.protocol = "HTTP/2" if speaks_http2 else "HTTP/1.1"
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        serve = http2.serve if speaks_http2 else http1.serve
+        serve = self.serve_http2 if speaks_http2 else http1.serve
         try:
             await serve(reader, writer, connection, self._answer)
         except (OSError, HangUp, asyncio.IncompleteReadError):
