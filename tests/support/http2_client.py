@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import h2.config
 import h2.connection
 import h2.events
-import h2.settings
 
 Fields = Iterable[tuple[str, str]]
 
@@ -48,8 +47,8 @@ class Stream:
 class Http2Client:
     """One connection through the firewall (`proxy` is its URL with a token) to `host:port`.
 
-    With `window` streams have that many bytes of flow control, and `acknowledge` False gives none
-    back, so that the client is one that does not read.
+    A stream has a window of 65,535 bytes. With `acknowledge` False it is not opened again, so that
+    the client is one that does not read; with `keep` False data is counted only.
     """
 
     def __init__(
@@ -59,7 +58,6 @@ class Http2Client:
         port: int,
         ca: Path,
         *,
-        window: int | None = None,
         keep: bool = True,
     ) -> None:
         self.authority = f"{host}:{port}"
@@ -82,11 +80,8 @@ class Http2Client:
                 normalize_outbound_headers=False,
             )
         )
-        if window is not None:
-            self.http.local_settings[h2.settings.SettingCodes.INITIAL_WINDOW_SIZE] = window
         self.http.initiate_connection()
-        if window is None:
-            self.http.increment_flow_control_window(2**30)
+        self.http.increment_flow_control_window(2**30)
         self._flush()
 
     def __enter__(self) -> Self:
@@ -215,7 +210,10 @@ class Http2Client:
 
     def _flush(self) -> None:
         data = self.http.data_to_send()
+        end = time.monotonic() + 10
         while data:
+            if time.monotonic() > end:
+                raise TimeoutError("the firewall does not read")
             # A peer that does not read must not stop this client from reading.
             self._tls.setblocking(False)
             try:
