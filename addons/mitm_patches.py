@@ -13,7 +13,7 @@ from typing import Any
 from mitmproxy import ctx, http, version
 from mitmproxy.proxy.layers.http import HttpStream
 
-from addons import back_pressure, body_framing, early_answer, http2_windows
+from addons import back_pressure, body_framing, early_answer, endings, http2_windows
 from addons.exchange import METADATA_KEY, Exchange
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def apply(*, max_body: Callable[[], int]) -> None:
     body_framing.install()
     early_answer.install()
     http2_windows.install()
+    endings.install()
 
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:

@@ -2,19 +2,23 @@
 
 POST /sink counts a body and answers at its end; POST /stall takes nothing before `flow` is set.
 GET /bytes/N sends N bytes; GET /cut/N says it sends 2 N, sends N and breaks off; GET /stuck sends a
-head and nothing else; GET /sse/N sends N timed events; GET /late answers after `flow` is set.
+head and nothing else; GET /sse/N sends N timed events; GET /late answers after `flow` is set; GET
+/switch changes the protocol; POST /early answers at once. Over HTTP/2 /goodbye/N says in the middle
+that the connection ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
 import h11
+from hyperframe.frame import GoAwayFrame
 
 from tests.support.authority import LocalCa
 from tests.support.server import Answer, Connection, HangUp, Request, Upstream, run_soon
@@ -62,11 +66,18 @@ class StreamApi(Upstream):
             self.requests.append(request)
             if request.path == "/stall":
                 await self.flow.wait()
+            if request.path == "/early":
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nenough")
+            if request.path == "/switch":
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n")
+                writer.write(b"upgrade: free\r\n\r\nfree speech")
+                await writer.drain()
+                return
             while isinstance(piece := await self._next(http, reader), h11.Data):
                 self.taken += len(piece.data)
             if not isinstance(piece, h11.EndOfMessage):
                 return
-            await self._answer_http1(http, request, writer)
+            await self._answer_http1(http, request, reader, writer)
             http.start_next_cycle()
 
     async def _next(self, http: h11.Connection, reader: asyncio.StreamReader) -> object:
@@ -75,12 +86,16 @@ class StreamApi(Upstream):
         return event
 
     async def _answer_http1(
-        self, http: h11.Connection, request: Request, writer: asyncio.StreamWriter
+        self,
+        http: h11.Connection,
+        request: Request,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         kind, size = _wanted(request)
         if kind in ("sink", "stall", "late"):
             if kind == "late":
-                await self.flow.wait()
+                await self._while_there(reader, self.flow.is_set)
             body = b"%d" % self.taken
             head = h11.Response(status_code=200, headers=[("content-length", str(len(body)))])
             writer.write((http.send(head) or b"") + (http.send(h11.Data(data=body)) or b""))
@@ -93,11 +108,13 @@ class StreamApi(Upstream):
             )
             writer.write(http.send(h11.Response(status_code=200, headers=[how])) or b"")
             if kind == "stuck":
-                await asyncio.sleep(3600)
+                await self._while_there(reader, lambda: False)
             if kind == "sse":
                 for _ in range(size):
                     writer.write(http.send(h11.Data(data=_event())) or b"")
                     await asyncio.sleep(0.005)
+                    if reader.at_eof():
+                        raise HangUp
             else:
                 while size > 0:
                     writer.write(http.send(h11.Data(data=BLOCK[:size])) or b"")
@@ -108,6 +125,12 @@ class StreamApi(Upstream):
                 raise HangUp
         writer.write(http.send(h11.EndOfMessage()) or b"")
         await writer.drain()
+
+    async def _while_there(self, reader: asyncio.StreamReader, until: Callable[[], bool]) -> None:
+        while not until():
+            if reader.at_eof():
+                raise HangUp
+            await asyncio.sleep(0.01)
 
     async def serve_http2(
         self,
@@ -133,6 +156,7 @@ class _Session:
         self._owed: dict[int, int] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._room = asyncio.Event()
+        self._said_goodbye = False
 
     async def run(self, reader: asyncio.StreamReader) -> None:
         self._http.initiate_connection()
@@ -160,6 +184,10 @@ class _Session:
             self._requests[event.stream_id] = request
             if request.path == "/stall":
                 self._spawn(event.stream_id, self._thaw(event.stream_id))
+            elif request.path == "/early":
+                self._http.send_headers(event.stream_id, [(":status", "200")])
+                self._http.send_data(event.stream_id, b"enough", end_stream=True)
+                self._http.reset_stream(event.stream_id, 0)
         elif isinstance(event, h2.events.DataReceived):
             request = self._requests[event.stream_id]
             if request.path == "/stall" and not self._api.flow.is_set():
@@ -220,6 +248,11 @@ class _Session:
         else:
             while size > 0:
                 await self._send_data(stream, BLOCK[:size])
+                if kind == "goodbye" and not self._said_goodbye:
+                    self._said_goodbye = True
+                    frame = GoAwayFrame(0, last_stream_id=stream)
+                    self._writer.write(frame.serialize())
+                    await asyncio.sleep(0.1)
                 self._api.sent += len(BLOCK[:size])
                 size -= len(BLOCK)
         if kind == "cut":
