@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import h2.connection
@@ -38,7 +39,6 @@ CONNECTION_WINDOW = 16 * 1024 * 1024
 _init = BufferedH2Connection.__init__
 _handle_h2_event = Http2Connection.handle_h2_event
 _handle_event = Http2Connection._handle_event
-_layer_event = HttpLayer._handle_event
 
 
 @dataclass
@@ -54,7 +54,6 @@ def install() -> None:
     BufferedH2Connection.initiate_connection = _initiate  # type: ignore[method-assign]
     Http2Connection.handle_h2_event = _receive  # type: ignore[method-assign]
     Http2Connection._handle_event = _give_room  # type: ignore[method-assign]
-    HttpLayer._handle_event = _and_release  # type: ignore[method-assign]
 
 
 def _narrow(self: BufferedH2Connection, config: Any) -> None:
@@ -82,7 +81,11 @@ def _receive(self: Http2Connection, event: Any) -> Any:
     if layer is not None and _waits(layer, self, event.stream_id):
         owed: dict[int, int] = self.__dict__.setdefault("owed", {})
         owed[event.stream_id] = owed.get(event.stream_id, 0) + size
-        layer.__dict__.setdefault("owing", {})[self] = None
+        owing: dict[Http2Connection, None] = layer.__dict__.setdefault("owing", {})
+        if not owing:
+            # Only for as long as there is something to release.
+            layer.__dict__["_handle_event"] = MethodType(_and_release, layer)
+        owing[self] = None
     else:
         self.h2_conn.acknowledge_received_data(size, event.stream_id)
     return False
@@ -102,9 +105,10 @@ def _give_room(self: Http2Connection, event: Any) -> Any:
 
 
 def _and_release(self: HttpLayer, event: Any) -> Any:
-    yield from _layer_event(self, event)
-    if self.__dict__.get("owing"):
-        yield from _release(self)
+    yield from HttpLayer._handle_event(self, event)
+    yield from _release(self)
+    if not self.__dict__["owing"]:
+        del self.__dict__["_handle_event"]
 
 
 def _release(layer: HttpLayer) -> Any:

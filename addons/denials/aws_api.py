@@ -15,6 +15,11 @@ _BEDROCK = re.compile(
     r"^/model/[^/]+/(?:invoke|invoke-with-response-stream|converse|converse-stream)$"
 )
 _SCOPE = re.compile(r"^AWS4-[A-Z0-9-]+ Credential=[^/,]*/[0-9]{8}/[^/,]*/([a-z0-9-]+)/aws4_request")
+_XML_CODES = {
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "ValidationException": "InvalidRequest",
+    "InternalServerException": "InternalError",
+}
 _TYPES = {
     401: "UnrecognizedClientException",
     403: "AccessDeniedException",
@@ -65,5 +70,5 @@ def _query(refusal: Refusal, kind: str) -> bytes:
 
 
 def _members(refusal: Refusal, kind: str) -> str:
-    code = kind.removesuffix("Exception")
+    code = _XML_CODES.get(kind, kind.removesuffix("Exception"))
     return f"<Code>{code}</Code><Message>{escape(refusal.message)}</Message>"

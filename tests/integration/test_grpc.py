@@ -5,13 +5,15 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.integration.test_exchange import client as http_client
-from tests.support.firewall import Firewall
+from tests.support.firewall import Firewall, Kind
 from tests.support.grpc_api import SERVICE, GrpcApi, GrpcCall
 from tests.support.http2_client import Http2Client
 from tests.support.upstreams import FileApi, LocalCa, Upstream
@@ -85,11 +87,14 @@ class Place:
         return self.firewall.decisions()[-1]
 
 
-@pytest.fixture(scope="module", params=["own", "mitmdump"])
-def _place(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("grpc")
+@pytest.fixture(scope="module")
+def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with started(tmp_path_factory.mktemp("grpc"), "own") as place:
+        yield place
+
+
+@contextmanager
+def started(folder: Path, kind: Kind) -> Iterator[Place]:
     ca = LocalCa(folder / "ca")
     with (
         GrpcApi(ca, "streams.example.test") as streams,
@@ -99,7 +104,7 @@ def _place(
     ):
         ends = {"streams": streams, "whole": whole, "clinical": clinical, "older": older}
         policy = POLICY.format(**ends)
-        with Firewall(folder / "home", policy, *ends.values(), kind=request.param) as firewall:
+        with Firewall(folder / "home", policy, *ends.values(), kind=kind) as firewall:
             yield Place(firewall, streams, whole, clinical, older)
 
 
@@ -326,3 +331,12 @@ def test_grpc_web_over_http1(place: Place) -> None:
     assert answer.headers["grpc-status"] == "7"
     assert answer.content == b""
     assert place.streams.untouched
+
+
+def test_in_a_stock_mitmdump(tmp_path: Path) -> None:
+    with started(tmp_path, "mitmdump") as place:
+        test_both_sides_speak_in_turn(place)
+        test_a_server_that_ends_a_call_early(place)
+        place.streams.forget()
+        test_a_refused_method(place, "application/grpc")
+        test_what_does_not_say_its_length_is_framed_for_an_older_upstream(place, "old.example.test")

@@ -34,6 +34,8 @@ class StreamApi(Upstream):
     def __init__(self, ca: LocalCa | None, *names: str, http2: bool = True) -> None:
         super().__init__(ca, *names, http2=http2)
         self.flow = asyncio.Event()
+        self.pace = 0.0
+        """Seconds that it takes for each megabyte that comes."""
         self.taken = 0
         self.sent = 0
         self.resets: list[int] = []
@@ -75,10 +77,16 @@ class StreamApi(Upstream):
                 return
             while isinstance(piece := await self._next(http, reader), h11.Data):
                 self.taken += len(piece.data)
+                await self.take_time(len(piece.data))
             if not isinstance(piece, h11.EndOfMessage):
                 return
             await self._answer_http1(http, request, reader, writer)
             http.start_next_cycle()
+
+    async def take_time(self, size: int) -> None:
+        """Be as slow as `pace` says."""
+        if self.pace:
+            await asyncio.sleep(self.pace * size / 1e6)
 
     async def _next(self, http: h11.Connection, reader: asyncio.StreamReader) -> object:
         while (event := http.next_event()) is h11.NEED_DATA:
@@ -166,6 +174,7 @@ class _Session:
                 for event in self._http.receive_data(data):
                     self._take(event)
                 await self._flush()
+                await self._api.take_time(len(data))
         except h2.exceptions.ProtocolError:
             await self._flush()
         finally:
