@@ -14,6 +14,12 @@ def is_grpc(media: str) -> bool:
     return media.startswith("application/grpc") and _MEDIA.fullmatch(media) is not None
 
 
+def media_type(message: http.Message) -> str:
+    """Give a message's media type in lower case, without parameters."""
+    declared: str = message.headers.get("content-type", "")
+    return declared.partition(";")[0].strip().lower()
+
+
 def has_unsized_body(request: http.Request) -> bool:
     """Say whether a request without Content-Length has a body, as far as its head shows."""
     if request.is_http2:

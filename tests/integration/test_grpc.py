@@ -145,6 +145,7 @@ def test_calls_of_three_kinds(place: Place, upstream: str) -> None:
         failed = GrpcCall(client, "Fail")
         failed.send(b"", end=True)
         assert failed.finish() == (5, "no such thing: 100%")
+        assert place.outcome(str(place.last()["id"]))["grpc_status"] == 5
     assert len(api.connections) == 1
     assert api.connections[0].protocol == "HTTP/2"
     sent = next(request for request in api.requests if request.path.endswith("Unary"))
