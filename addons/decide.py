@@ -129,5 +129,4 @@ def _settle(exchange: Exchange, decision: Decision) -> None:
             f"The policy books this call on the budget '{decision.reserve[0].id}', and this "
             "firewall keeps no budgets, so it was not sent.",
             rule=decision.reserve[0].id,
-            status=503,
         )

@@ -62,7 +62,7 @@ class FastConnectionHandler(mode_servers.ProxyConnectionHandler):
         for io in self.transports.values():
             writer = io.writer
             if isinstance(writer, asyncio.StreamWriter):
-                if not writer.transport.get_write_buffer_size():
+                if not writer.transport.get_write_buffer_size() and not writer.is_closing():
                     continue
             elif writer is None:
                 continue

@@ -62,13 +62,21 @@ class Framing:
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Check what came after the body."""
-        if flow.request.trailers:
+        exchange = exchange_of(flow)
+        if flow.request.trailers and exchange.streamed:
+            # The body has left already; trailers may be dropped on the way (RFC 9110, 6.5.1).
+            flow.request.trailers = None
+        elif flow.request.trailers:
             _refuse(
-                exchange_of(flow),
+                exchange,
                 "trailers_refused",
                 "Trailers after a request's body are not inspected and therefore refused.",
                 400,
             )
+        body = flow.request.raw_content
+        if body and flow.request.is_http2 and not mitm_patches.fitting():
+            # An upstream of HTTP/1 would else take it for further requests.
+            flow.request.headers.setdefault("content-length", str(len(body)))
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Cut an upstream off that changes the protocol unasked."""

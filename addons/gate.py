@@ -29,6 +29,9 @@ class Gate:
             self._pass(flow, exchange)
         else:
             flow.request.stream = False
+        if exchange.denial is not None:
+            # The client waits to be asked for its body, and it is not wanted.
+            flow.request.headers.pop("expect", None)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Let a request go on, or answer it here."""
@@ -38,7 +41,7 @@ class Gate:
         if exchange.denial is None and exchange.recorded and exchange.address:
             self._pass(flow, exchange)
         elif flow.response is None:
-            flow.response = render(exchange)
+            flow.response = render(exchange, flow.request)
 
     def _pass(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         destination = exchange.target

@@ -124,7 +124,7 @@ def _refuse(label: str, event: str, data: Any, error: Exception) -> None:
         else:
             data.request.stream = False
             # Until the record is written nobody else may answer; this stands if nothing follows.
-            data.response = render(exchange)
+            data.response = render(exchange, data.request)
     elif isinstance(data, server_hooks.ServerConnectionHookData):
         data.server.error = f"refused: the firewall's step '{label}' failed"
     elif isinstance(data, tls.TlsData):

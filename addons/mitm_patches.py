@@ -7,15 +7,20 @@ is then slower, or refuses more, but never lets more through.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import ctx, http, version
 from mitmproxy.proxy.layers.http import HttpStream
-from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHeadersHook
 
-from addons import back_pressure, websocket_layer
+from addons import (
+    back_pressure,
+    body_framing,
+    early_answer,
+    endings,
+    http2_windows,
+    websocket_layer,
+)
 from addons.exchange import METADATA_KEY, Exchange
 
 logger = logging.getLogger(__name__)
@@ -50,6 +55,10 @@ def apply(*, max_body: Callable[[], int]) -> None:
     HttpStream.check_body_size = _check_body_size  # type: ignore[method-assign]
     back_pressure.install()
     websocket_layer.install(max_body)
+    body_framing.install()
+    early_answer.install()
+    http2_windows.install()
+    endings.install()
 
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:
@@ -57,26 +66,12 @@ def _check_body_size(self: HttpStream, request: bool) -> Any:
     if not request or not self.request_body_buf:
         return False
     exchange = self.flow.metadata.get(METADATA_KEY)
-    refused = isinstance(exchange, Exchange) and exchange.denial is not None
-    if not refused and len(self.request_body_buf) <= _max_body():
+    if not early_answer.refused(self) and len(self.request_body_buf) <= _max_body():
         return False
     if isinstance(exchange, Exchange):
         exchange.request_bytes = len(self.request_body_buf)
         exchange.body.kind = "uninspected"
-    self.request_body_buf.clear()
-    # The rest of the body is read and thrown away.
-    self.client_state = self.state_errored
-    yield HttpRequestHook(self.flow)
-    if (yield from self.check_killed(True)):
-        return True
-    if self.flow.response is None:
-        self.flow.response = http.Response.make(413)
-    self.flow.response.timestamp_start = time.time()
-    yield HttpResponseHeadersHook(self.flow)
-    if (yield from self.check_killed(True)):
-        return True
-    yield from self.send_response()
-    yield from self.flow_done()
+    yield from early_answer.answer(self)
     return True
 
 

@@ -10,8 +10,10 @@ from urllib.parse import parse_qs, unquote
 import jiter
 from mitmproxy import http
 
+from addons import mitm_patches
 from addons.decode import DecodeError, decode
 from addons.exchange import Body, Exchange, exchange_of
+from addons.grpc_call import has_unsized_body, is_grpc
 from addons.services import Services
 from rules import HttpRequest, ToolCall, ToolError
 
@@ -30,15 +32,30 @@ class Read:
         exchange = exchange_of(flow)
         limits = self._services.policy.limits
         length = _content_length(exchange.header(flow.request, b"content-length"))
-        if length is None or length <= limits.max_body_bytes:
+        if length is None:
+            if not self._passes_stream(flow, exchange):
+                return
+        elif length <= limits.max_body_bytes:
             return
-        if limits.larger_bodies != "pass":
+        elif limits.larger_bodies != "pass":
             too_large(exchange, limits.max_body_bytes)
             return
         exchange.streamed = True
         exchange.body = Body(kind="uninspected")
         exchange.calls = self._match(flow, exchange)
         flow.request.stream = _counted(exchange)
+
+    def _passes_stream(self, flow: http.HTTPFlow, exchange: Exchange) -> bool:
+        """Say whether a body that does not tell its length goes through unread."""
+        destination = exchange.destination
+        if destination is None or not has_unsized_body(flow.request):
+            return False
+        if flow.request.is_http2 and not mitm_patches.fitting():
+            return False
+        options = self._services.policy.options_at(
+            destination.scheme, destination.host, destination.port
+        )
+        return options.request_streams == "pass"
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Decode and parse the body, and match the tools."""
@@ -131,7 +148,7 @@ def parse(data: bytes, content_type: str) -> Body:
     if not data:
         return Body()
     media = content_type.partition(";")[0].strip().lower()
-    says_json = media == "application/json" or media.endswith("+json")
+    says_json = media == "application/json" or (media.endswith("+json") and not is_grpc(media))
     if says_json or data.lstrip()[:1] in (b"{", b"["):
         try:
             value = jiter.from_json(

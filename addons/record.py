@@ -51,7 +51,7 @@ class Record:
         exchange = exchange_of(flow)
         await self._record(flow, exchange)
         if exchange.denial is not None:
-            flow.response = render(exchange)
+            flow.response = render(exchange, flow.request)
 
     async def error(self, flow: http.HTTPFlow) -> None:
         """Record what the proxy refused by itself before any step could."""

@@ -27,6 +27,15 @@ class Sanitise:
         decision = exchange.decision
         if not exchange.streamed or decision is None or not decision.redact or exchange.observing:
             return
+        if not exchange.header(flow.request, b"content-length"):
+            exchange.deny(
+                "body_unread",
+                "The body is a stream that nobody reads (request_streams: pass), and policy wants "
+                "personal data taken out of what goes to this destination. Send a body that says "
+                "its length (Content-Length).",
+                rule=decision.redact[0],
+            )
+            return
         exchange.deny(
             "body_too_large",
             "The body is too large to be inspected, and policy wants personal data taken out "

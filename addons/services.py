@@ -239,6 +239,8 @@ def _harden(opts: Any) -> None:
         "flow_detail": 0,
         "onboarding": False,
         "upstream_cert": False,
+        # gRPC servers hang up on who asks after them more often than every five minutes.
+        "http2_ping_keepalive": 310,
     }
     known = {name: value for name, value in wanted.items() if name in opts}
     opts.update(**known)

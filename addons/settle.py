@@ -8,6 +8,7 @@ from typing import Any
 from mitmproxy import http
 
 from addons.exchange import Exchange, exchange_of
+from addons.grpc_call import is_grpc, media_type
 from addons.services import Services
 
 
@@ -39,19 +40,22 @@ class Settle:
         if flow.websocket is not None:
             return  # it has just begun
         if exchange.denial is None and flow.response is not None:
-            self._settle(exchange, status=flow.response.status_code, error=None)
+            self._settle(flow, exchange, status=flow.response.status_code, error=None)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Record the outcome of an exchange that broke off."""
         exchange = exchange_of(flow)
         if exchange.recorded and exchange.denial is None:
             status = flow.response.status_code if flow.response is not None else None
-            self._settle(exchange, status=status, error=_broken(flow))
+            self._settle(flow, exchange, status=status, error=_broken(flow))
 
-    def _settle(self, exchange: Exchange, *, status: int | None, error: str | None) -> None:
+    def _settle(
+        self, flow: http.HTTPFlow, exchange: Exchange, *, status: int | None, error: str | None
+    ) -> None:
         if exchange.settled:
             return
         exchange.settled = True
+        grpc_status = _grpc_status(flow)
         entry: dict[str, Any] = {
             "kind": "outcome",
             "decision": exchange.id,
@@ -61,7 +65,21 @@ class Settle:
             "duration_us": (time.perf_counter_ns() - exchange.started_ns) // 1000,
             "error": error,
         }
+        if grpc_status is not None:
+            entry["grpc_status"] = grpc_status
         self._services.log.submit(entry)
+
+
+def _grpc_status(flow: http.HTTPFlow) -> int | None:
+    """Give the status that a gRPC call ended with, which is not that of HTTP."""
+    response = flow.response
+    if response is None or not is_grpc(media_type(response)):
+        return None
+    for fields in (response.trailers, response.headers):
+        value = fields.get("grpc-status", "") if fields else ""
+        if value.isascii() and value.isdigit() and len(value) <= 3:
+            return int(value)
+    return None
 
 
 def _broken(flow: http.HTTPFlow) -> str:

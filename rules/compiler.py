@@ -187,6 +187,7 @@ class _Compiler:
             ],
             "trace_context": item.get("trace_context", "strip"),
             "mcp": item["id"] in self._servers,
+            "request_streams": item.get("request_streams", "read"),
         }
 
     def _tool(self, part: Part) -> dict[str, Any]:

@@ -172,3 +172,4 @@ class DestinationOptions:
     trace_context: str = "strip"
     tls: str = "intercept"
     websocket: str = "deny"
+    request_streams: str = "read"

@@ -125,6 +125,7 @@ class PolicySet:
                     item["trace_context"],
                     item["tls"],
                     item["websocket"],
+                    item.get("request_streams", "read"),
                 )
                 for name, item in config["destinations"].items()
             }

@@ -60,7 +60,7 @@ def test_a_payment_over_the_limit_is_refused(firewall: Firewall, world: World) -
         answer = http.post(f"{world.payments.url}/v1/payments", json={"amount": 9000})
     assert answer.status_code == 403
     error = answer.json()["error"]
-    assert set(error) == {"code", "message", "rule", "decision_id"}
+    assert set(error) == {"code", "message", "rule", "decision_id", "retry"}
     assert error["code"] == "policy_denied"
     assert "5000" in error["message"]
     assert "9000" not in answer.text

@@ -162,7 +162,7 @@ def test_a_budget_that_nobody_keeps_is_not_met(world: World, tmp_path: object) -
     )
     with world.firewall(tmp_path / "budget", policy) as firewall, client(firewall) as http:
         refused = http.get(f"{world.files.url}/echo")
-        assert refused.status_code == 503
+        assert refused.status_code == 403
         assert refused.json()["error"]["code"] == "obligation_unmet"
         assert last(firewall, refused)["reserve"] == [{"id": "daily", "key": "agent:default"}]
         assert world.touched == []

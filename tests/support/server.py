@@ -122,6 +122,30 @@ class Upstream:
         """Answer a request."""
         return json_reply({"ok": True, "path": request.path})
 
+    async def serve_http1(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        connection: Connection,
+        answer: Answer,
+    ) -> None:
+        """Speak HTTP/1.1 on a connection."""
+        from tests.support import http1
+
+        await http1.serve(reader, writer, connection, answer)
+
+    async def serve_http2(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        connection: Connection,
+        answer: Answer,
+    ) -> None:
+        """Speak HTTP/2 on a connection."""
+        from tests.support import http2
+
+        await http2.serve(reader, writer, connection, answer)
+
     # Life ---------------------------------------------------------------------------------
 
     def start(self) -> Self:
@@ -234,8 +258,6 @@ class Upstream:
             self._spawn(self._serve(accepted, connection))
 
     async def _serve(self, accepted: socket.socket, connection: Connection) -> None:
-        from tests.support import http1, http2
-
         loop = asyncio.get_running_loop()
         reader = _CountingReader(connection.feed)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -253,7 +275,7 @@ class Upstream:
         speaks_http2 = tls is not None and tls.selected_alpn_protocol() == "h2"
         connection.protocol = "HTTP/2" if speaks_http2 else "HTTP/1.1"
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        serve = http2.serve if speaks_http2 else http1.serve
+        serve = self.serve_http2 if speaks_http2 else self.serve_http1
         try:
             await serve(reader, writer, connection, self._answer)
         except (OSError, HangUp, asyncio.IncompleteReadError):
@@ -326,6 +348,11 @@ def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="upstreams", daemon=True).start()
     return loop
+
+
+def run_soon(order: Callable[[], object]) -> None:
+    """Have something done on the upstreams' own loop."""
+    _loop().call_soon_threadsafe(order)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
