@@ -53,6 +53,7 @@ class Decide:
             "calls": exchange.calls,
             "on_behalf_of": exchange.on_behalf_of,
             "data": exchange.data,
+            "asked_regions": exchange.asked_regions,
             "now": exchange.started_at,
         }
         policy, candidate = self._services.policy, self._services.candidate

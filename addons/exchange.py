@@ -77,6 +77,8 @@ class Exchange:
     calls: Sequence[ToolCall] = ()
     data: tuple[str, ...] = ()
     """Labels of the classes of data that were found in the request."""
+    asked_regions: tuple[str, ...] = ()
+    """Regions that the request itself asks to be processed in, where policy looks at that."""
     candidate_data: tuple[str, ...] = ()
     """The same by the policy in the shadow."""
     rpc_ids: list[Any] | None = None

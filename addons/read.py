@@ -97,6 +97,7 @@ class Read:
                     headers=headers,
                 )
                 calls += [call for call in policy.match_tools(request) if call not in calls]
+                exchange.asked_regions += policy.asked_regions(request)
             return calls
         except ToolError as error:
             exchange.deny("tool_call_malformed", str(error), rule="read", status=400)

@@ -49,8 +49,24 @@ class Route:
             return
         if host == destination.host:
             return
+        if _signed(flow.request):
+            exchange.deny(
+                "signed_for_host",
+                f"This call is signed for its host (AWS Signature Version 4), and policy keeps its "
+                f"data elsewhere. Call {host} instead.",
+                rule=decision.rule,
+                status=421,
+            )
+            return
         exchange.routed = Destination(destination.scheme, host, destination.port)
         standard = {"https": 443, "http": 80}[destination.scheme]
         flow.request.host_header = (
             host if destination.port == standard else f"{host}:{destination.port}"
         )
+
+
+def _signed(request: http.Request) -> bool:
+    """Say whether a signature covers the request's host, so that it cannot be sent elsewhere."""
+    return "X-Amz-Signature=" in request.path or any(
+        value.startswith("AWS4-") for value in request.headers.get_all("authorization")
+    )

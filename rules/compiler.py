@@ -13,6 +13,7 @@ from rules.errors import refused
 from rules.hosts import canonical_host
 from rules.own_rego import OWN_PATH, USER_PATH, own_module
 from rules.policy import ORGANISATION, Part, Policy, load_policy
+from rules.regions import region_names
 from rules.units import seconds, size
 
 DEFAULT_POLICY = FilePath(__file__).parent / "packs" / "developer.yaml"
@@ -176,10 +177,11 @@ class _Compiler:
         return {
             "addresses": sorted(item.get("addresses") or []),
             "region": item.get("region", ""),
+            "regions": list(region_names(item.get("region", ""))),
             "tier": item.get("tier", ""),
             "tls": item.get("tls", "intercept"),
             "endpoints": [
-                [region, canonical_host(host)]
+                [region, canonical_host(host), list(region_names(region))]
                 for region, host in (item.get("endpoints") or {}).items()
             ],
             "trace_context": item.get("trace_context", "strip"),

@@ -43,6 +43,7 @@ class DecisionCache:
             question.port,
             tuple(question.on_behalf_of),
             tuple(question.data),
+            tuple(question.asked_regions),
         )
         if instant:
             common += tuple((place["day"], place["minute"]) for place in instant.values())

@@ -31,7 +31,7 @@ _SECTIONS = {
     "budgets": "budget",
 }
 """Tables whose meaning is not all in decisions, and what people call an item of each."""
-_DERIVED = frozenset({"id", "mcp"})
+_DERIVED = frozenset({"regions", "id", "mcp"})
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNSET: tuple[Any, ...] = ("", [], {}, None)
 

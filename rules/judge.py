@@ -90,7 +90,7 @@ class Judge:
         key = (
             *(record.who, record.groups_known, record.on_behalf_of, record.connect),
             *(record.scheme, record.host, record.port, record.method, record.body, record.tools),
-            *(record.data, record.environment, record.facts),
+            *(record.data, record.asked_regions, record.environment, record.facts),
             int(record.now // 60) if self._timed else 0,
             *(record.revision, record.effect, record.rule),
         )
@@ -214,6 +214,7 @@ class Judge:
             calls=calls,
             on_behalf_of=record.on_behalf_of,
             data=data,
+            asked_regions=record.asked_regions,
             now=record.now,
             facts=record.facts,
         )

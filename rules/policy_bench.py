@@ -103,6 +103,7 @@ class PolicyBench:
             "body_kind": http.body_kind,
             "on_behalf_of": request.on_behalf_of,
             "data": request.data,
+            "asked_regions": policy.asked_regions(http) if request.stage == "request" else (),
             "now": request.now,
             "facts": request.facts,
         }

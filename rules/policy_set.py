@@ -28,6 +28,7 @@ from rules.errors import EvaluationError, refused
 from rules.own_rego import USER_PATH
 from rules.places import Places
 from rules.read_set import ReadSet
+from rules.regions import asked_regions, asks_for_region, host_region, region_names
 from rules.regorus_engine import RegorusEngine
 from rules.tools import ToolIndex
 
@@ -42,7 +43,7 @@ class Asked(TypedDict, total=False):
     """What is asked: all that a decision may depend on, beside the calls.
 
     `stage` is `connect` for a tunnel or `request`, `data` are the labels of what was found in the
-    request, `now` is seconds since the epoch.
+    request, `asked_regions` where it asks to be processed, `now` is seconds since the epoch.
     """
 
     stage: Required[str]
@@ -54,6 +55,7 @@ class Asked(TypedDict, total=False):
     body_kind: str
     on_behalf_of: Sequence[AgentRef]
     data: Sequence[str]
+    asked_regions: Sequence[str]
     now: float
     facts: Facts
 
@@ -71,6 +73,7 @@ class _Question:
     body_kind: str = "none"
     on_behalf_of: Sequence[AgentRef] = ()
     data: Sequence[str] = ()
+    asked_regions: Sequence[str] = ()
     now: float = 0.0
     facts: Facts = NO_FACTS
 
@@ -110,6 +113,7 @@ class PolicySet:
             self._sources: Mapping[str, str] = config["sources"]
             self.places = Places(self._agents)
             self._read = ReadSet(config)
+            self._fenced: bool = config["uses"]["regions"]
             self._tools = ToolIndex(config["tools"])
             self.reads_headers = any(
                 tool.get("http", {}).get("headers") for tool in config["tools"].values()
@@ -136,6 +140,10 @@ class PolicySet:
         """Give the tools that a request calls; raises `ToolError` for a call it cannot read."""
         destination = self._destination(request.host, f"{request.scheme}:{request.port}")
         return self._tools.match(destination, request) if destination else []
+
+    def asked_regions(self, request: HttpRequest) -> tuple[str, ...]:
+        """Give the regions that a request asks to be processed in, where the policy looks at it."""
+        return asked_regions(request) if self._fenced else ()
 
     def decide(self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]) -> Decision:
         """Decide on a tunnel or a request; of several calls the strictest decision holds.
@@ -260,6 +268,12 @@ class PolicySet:
         }
         if seen.instant:
             document["clock"] = seen.instant
+        if self._fenced:
+            document["region"] = {
+                "host": list(region_names(host_region(question.host))),
+                "asked": [list(region_names(region)) for region in question.asked_regions],
+                "later": asks_for_region(question.host),
+            }
         if question.on_behalf_of:
             document["on_behalf_of"] = [self._agent(other) for other in question.on_behalf_of]
         if question.facts is not NO_FACTS:

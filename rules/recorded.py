@@ -37,6 +37,8 @@ class Recorded:
     tools: tuple[str, ...]
     data: tuple[str, ...] | None
     """Labels of what was found in it, None where the record does not hold them."""
+    asked_regions: tuple[str, ...]
+    """Where it asked to be processed."""
     environment: tuple[tuple[str, str], ...] | None
     facts: Facts
     now: float
@@ -96,6 +98,7 @@ def parse_record(record: Mapping[str, Any]) -> Recorded | None:
         body=str(request.get("body") or "none"),
         tools=_texts(record.get("tools")) or (),
         data=data,
+        asked_regions=_texts(record.get("asked_regions")) or (),
         environment=(
             tuple(sorted((str(k), str(v)) for k, v in environment.items()))
             if isinstance(environment, dict)

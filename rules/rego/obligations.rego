@@ -60,18 +60,51 @@ fenced(fence) if has_data(fence.data)
 
 fenced(_) if not is_array(object.get(input, "data", ""))
 
-outside(region) := [fence |
+# Where the call goes as it is: what the policy says of the destination comes before what its host
+# says. Each region is a list of the names it may be allowed under.
+located := object.get(input, "region", {})
+
+asked := object.get(located, "asked", [])
+
+here := place.regions if {
+	count(object.get(place, "regions", [])) > 0
+} else := located.host if {
+	count(object.get(located, "host", [])) > 0
+} else := asked[0] if {
+	count(asked) > 0
+} else := []
+
+# Only the request will say, and this is its tunnel.
+said_later if {
+	stage == "connect"
+	count(here) == 0
+	object.get(located, "later", false) == true
+}
+
+inside(names, fence) if {
+	some name in names
+	name in fence.allow
+}
+
+outside(names) := [fence |
 	some fence in fences
-	not region in fence.allow
+	not inside(names, fence)
 ]
 
-# The preference is that of the first rule that applies.
+astray := [fence |
+	some names in asked
+	some fence in outside(names)
+]
+
+# The preference is that of the first rule that applies. Another host does not change what the
+# request itself asks for.
 elsewhere := [entry |
-	count(outside(object.get(place, "region", ""))) > 0
+	count(outside(here)) > 0
+	count(astray) == 0
 	some wanted in fences[0].allow
 	some entry in object.get(place, "endpoints", [])
-	entry[0] == wanted
-	count(outside(wanted)) == 0
+	wanted in entry[2]
+	count(outside(entry[2])) == 0
 ] if {
 	cfg.uses.regions == true
 } else := []
@@ -80,12 +113,17 @@ route := {"region": elsewhere[0][0], "host": elsewhere[0][1]} if {
 	count(elsewhere) > 0
 } else := {}
 
-misplaced := [[0, 3000000 + fence.order, fence.id] |
-	count(elsewhere) == 0
-	some fence in outside(object.get(place, "region", ""))
-] if {
+misplaced := array.concat(misplaced_here, misplaced_by_request) if {
 	cfg.uses.regions == true
 } else := []
+
+misplaced_here := [[0, 3000000 + fence.order, fence.id] |
+	count(elsewhere) == 0
+	not said_later
+	some fence in outside(here)
+]
+
+misplaced_by_request := [[0, 3000000 + fence.order, fence.id] | some fence in astray]
 
 # What it may spend -------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ NUMBERS = (
     0, 1, -1, 0.0, 0.5, -0.5, 1.0, 39.999, 40, 5000, 5001, 2**31, 2**53, -(2**53), 1e15, 1e-7, 1e21,
     1e300, 9007199254740993,
 )  # fmt: skip
-_OPTIONAL = ("tool", "data", "environment", "clock", "facts", "on_behalf_of", "request")
+_OPTIONAL = ("tool", "data", "region", "environment", "clock", "facts", "on_behalf_of", "request")
 HOSTS = ("", "test", "example.test", "10.0.0.1", "::1", "xn--nxasmq6b.test", "a..b", ".")
 
 
@@ -85,6 +85,11 @@ class PolicyInputs:
             "agent": agent,
             "destination": {"scheme": scheme, "host": host, "port": port},
             "request": {"method": rnd.choice(("GET", "POST")), "body": "json"},
+            "region": {
+                "host": rnd.choice(([], ["eu-west-1", "eu"], ["us"])),
+                "asked": rnd.choice(([], [], [["eu"]], [["us"], ["eu"]], [[]])),
+                "later": rnd.random() < 0.5,
+            },
             "data": rnd.sample(self._data, rnd.choice((0, 0, 1, min(2, len(self._data))))),
             "environment": {
                 name: rnd.choice([*values, "", "other"]) for name, values in self._labels.items()
