@@ -14,15 +14,17 @@ import certifi
 from mitmproxy.certs import CertStore
 from mitmproxy.options import CONF_BASENAME, KEY_SIZE
 
-from ledger import CA_BUNDLE, Home
+from ledger import CA_BUNDLE, Home, check_exposures
 
 
 def prepare(folder: Path) -> Home:
     """Make the home folder, the CA and the CA bundle where they are missing.
 
-    Raises `OSError` when the folder cannot be made or written.
+    Raises `OSError` when the folder cannot be made or written, `KeyFileError` when others may read
+    or change what is in it.
     """
     home = Home(folder)
+    check_exposures(home)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.ca.mkdir(mode=0o700, exist_ok=True)
     store = CertStore.from_store(home.ca, CONF_BASENAME, KEY_SIZE)

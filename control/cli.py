@@ -7,7 +7,7 @@ import os
 import typer
 from typer.exceptions import TyperException
 
-from control import __version__, agents, audit, policy, run, status, tokens, up
+from control import __version__, agents, audit, doctor, policy, run, status, tokens, up
 from control.home import BAD_INPUT, HomeFolder, complain, print_json
 from ledger import LedgerError, default_home
 from rules import PolicyError
@@ -35,6 +35,7 @@ app.command("up")(up.up)
 # What comes after the command's name is the command's own.
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
 
 
 @app.command()

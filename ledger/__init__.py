@@ -25,6 +25,7 @@ from ledger.errors import (
     UnknownRevision,
 )
 from ledger.export import RecordProof, export_jsonl, prove_record
+from ledger.exposure import Exposure, check_exposures, exposures, loose_parents
 from ledger.group_commit import GroupCommit
 from ledger.home import CA_BUNDLE, Home, default_home
 from ledger.log import GENESIS, DecisionLog, Entry, Receipt
@@ -47,6 +48,7 @@ __all__ = [
     "DecisionLog",
     "DuplicateAgent",
     "Entry",
+    "Exposure",
     "GroupCommit",
     "HistoryError",
     "Home",
@@ -76,12 +78,15 @@ __all__ = [
     "UnknownRevision",
     "Verifier",
     "VerifyReport",
+    "check_exposures",
     "checkpoint_path",
     "default_home",
     "ensure_default_agent",
     "export_jsonl",
+    "exposures",
     "load_or_create_policy_key",
     "load_or_create_signer",
+    "loose_parents",
     "parse_verifiers",
     "prove_record",
     "split_token",

@@ -290,7 +290,7 @@ def test_a_tampered_log_is_not_written_on(
     [
         (["--set", "aegis_policy=/nope"], "/nope"),
         (["--set", "ssl_insecure=true"], "ssl_insecure"),
-        (["--mode", "transparent"], "transparent"),
+        (["--mode", "socks5"], "transparent"),
         (["--mode", "regular", "--mode", "socks5@1080"], "socks5"),
         (["--set", "map_remote=|a.example.test|b.example.test"], "map_remote"),
         (["--set", "ignore_hosts=.*"], "ignore_hosts"),

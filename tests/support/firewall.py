@@ -31,7 +31,7 @@ class Firewall:
     `policy` is a policy's text or its path, None for what was applied on the home folder; `place`
     is what `--policy` says instead, as the URL of a bundle server. The upstreams' names resolve to
     127.0.0.1 and their CA is trusted; `hosts` names further ones. `options` are `--set` pairs, `prefix` comes before the
-    command (`("taskset", "-c", "0")`).
+    command (`("taskset", "-c", "0")`), `arguments` after it.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Firewall:
         options: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         prefix: Sequence[str] = (),
+        arguments: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.home = folder, folder / "home"
@@ -69,7 +70,9 @@ class Firewall:
         }
         make = self._own if kind == "own" else self._mitmdump
         command = make(settings, ca, workers, options or {})
-        self._program = Program([*prefix, *command], folder / "firewall.out", environment)
+        self._program = Program(
+            [*prefix, *command, *arguments], folder / "firewall.out", environment
+        )
 
     def _own(
         self,
