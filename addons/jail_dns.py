@@ -36,6 +36,7 @@ class JailDns:
         self._transports: list[asyncio.DatagramTransport] = []
         self._servers: list[asyncio.Server] = []
         self._streams = 0
+        self._has_ipv6 = True
         self._refusals: JailRefusals | None = None
 
     async def running(self) -> None:
@@ -43,6 +44,7 @@ class JailDns:
         jail = self._services.settings.jail if self._services.ready else None
         if jail is None:
             return
+        self._has_ipv6 = len(jail.gates) > 1
         self._refusals = JailRefusals(self._services, jail)
         self._services.before_end.append(self._refusals.close)
         loop = asyncio.get_running_loop()
@@ -85,7 +87,7 @@ class JailDns:
         answers = []
         if question.type == types.A:
             answers.append(ResourceRecord.A(question.name, ipv4, ttl=TTL))
-        elif question.type == types.AAAA:
+        elif question.type == types.AAAA and self._has_ipv6:
             answers.append(ResourceRecord.AAAA(question.name, ipv6, ttl=TTL))
         return asked.succeed(answers)
 

@@ -30,6 +30,7 @@ sys.path.append(sys.argv.pop(1))
 from control.jail_setup import main
 sys.exit(main())
 """
+_FOR_PYTHON = ("LD_LIBRARY_PATH",)
 _TOOLS = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin"
 # Sockets that are made later would lie in these.
 _SOCKET_FOLDERS = ("/tmp/.X11-unix", "/tmp/.ICE-unix", "/tmp/.font-unix")  # noqa: S108
@@ -129,7 +130,8 @@ def jail(home: Home, user: User, kept: Sequence[Path] = ()) -> Iterator[Jail]:
                 [sys.executable, "-I", "-S", "-c", _SETUP, str(_ROOT), str(far.fileno())],
                 pass_fds=(far.fileno(),),
                 # It becomes the first process in there, whose environment can be read.
-                env={"LC_ALL": "C.UTF-8"},
+                env={"LC_ALL": "C.UTF-8"}
+                | {name: os.environ[name] for name in _FOR_PYTHON if name in os.environ},
             )
         try:
             line.say(_plan(home, user, nft, kept))

@@ -19,10 +19,10 @@ RULES = f"""
 table inet aegis {{
     chain nat_out {{
         type nat hook output priority -100; policy accept;
-        ip daddr 127.0.0.0/8 return
-        ip6 daddr ::1 return
         udp dport {DNS_PORT} redirect to :{DNS_PORT}
         tcp dport {DNS_PORT} redirect to :{DNS_PORT}
+        ip daddr 127.0.0.0/8 return
+        ip6 daddr ::1 return
         meta l4proto tcp redirect to :{GATE_PORT}
     }}
 }}

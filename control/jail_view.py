@@ -23,6 +23,9 @@ from control.jail_calls import (
 
 def cover(plan: Mapping[str, Any]) -> None:
     """Cover all that the command must not reach; runs in a process with mounts of its own."""
+    for number in (0, 1, 2):
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise UnableError("a folder as standard input or output leads around what is covered")
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     uid = plan["uid"]
     writable = _outermost(plan["writable"])
@@ -50,7 +53,7 @@ def cover(plan: Mapping[str, Any]) -> None:
         if os.path.isdir(path) and not os.path.islink(path):
             _tmpfs(path, "mode=0700")
             os.chown(path, uid, plan["gid"])
-    _cover_proc_and_sys()
+    _cover_proc_and_sys(plan["system_read_only"])
     if plan["system_read_only"]:
         _freeze([*writable, "/proc", "/dev", *covered, home])
 
@@ -162,7 +165,7 @@ def _cover_socket(path: str, covered: Sequence[str]) -> None:
         return
 
 
-def _cover_proc_and_sys() -> None:
+def _cover_proc_and_sys(root: bool) -> None:
     try:
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except PermissionError:
@@ -170,15 +173,17 @@ def _cover_proc_and_sys() -> None:
             "the kernel gives it no /proc of its own, as in a container that hides parts of /proc "
             "(Docker: --security-opt systempaths=unconfined)"
         ) from None
-    for name in ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"):
-        path = f"/proc/{name}"
-        if os.path.exists(path):
-            mount(path, path, flags=MS_BIND | MS_REC)
-            make_read_only(path)
-    for name in ("kcore", "keys", "kmsg", "timer_list", "sched_debug"):
-        path = f"/proc/{name}"
-        if os.path.exists(path):
-            mount("/dev/null", path, flags=MS_BIND)
+    if root:
+        # It owns what it would need rights for; others cannot write these, and may mount a /proc.
+        for name in ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"):
+            path = f"/proc/{name}"
+            if os.path.exists(path):
+                mount(path, path, flags=MS_BIND | MS_REC)
+                make_read_only(path)
+        for name in ("kcore", "keys", "kmsg", "timer_list", "sched_debug"):
+            path = f"/proc/{name}"
+            if os.path.exists(path):
+                mount("/dev/null", path, flags=MS_BIND)
     if os.path.isdir("/sys"):
         mount("/sys", "/sys", flags=MS_BIND | MS_REC)
         make_read_only("/sys")
