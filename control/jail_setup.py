@@ -7,6 +7,7 @@ gives all its rights up and starts the command as the child of an init of its ow
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -112,7 +113,10 @@ def _unshare(flag: int, name: str) -> None:
     try:
         os.unshare(flag)
     except OSError as error:
-        raise UnableError(f"the kernel gives it no {name} namespace ({error.strerror})") from None
+        reason = f"the kernel gives it no {name} namespace ({error.strerror})"
+        if error.errno == errno.EPERM:
+            reason += "; in a container its seccomp profile may be what forbids it"
+        raise UnableError(reason) from None
 
 
 def _end_with_parent() -> None:

@@ -331,6 +331,7 @@ def test_ctrl_c_reaches_the_command_once_and_a_shell_gives_the_terminal_back(mad
 
     try:
         read_until(b"ready")
+        made.policy.write_text("Not any more.")
         os.write(leader, b"\x03")
         assert b"told 1;" in read_until(b";")
         os.write(leader, b"kill -TERM $$; exit 5\n")
@@ -338,6 +339,8 @@ def test_ctrl_c_reaches_the_command_once_and_a_shell_gives_the_terminal_back(mad
         os.write(leader, b"mine\n")
         read_until(b"read mine")
         assert process.wait(20) == 0
+        # The policy is that of the start, whatever becomes of its file.
+        assert {r["kind"] for r in made.records()} == {"start", "stop"}
     finally:
         process.kill()
         os.close(end)

@@ -116,9 +116,10 @@ class Jailer:
             *("--upstream-ca", self.folder / "upstream-ca.pem"),
         ]
 
-    def records(self, kind: str) -> list[dict[str, Any]]:
-        """Read the log's records of a kind."""
-        return [r for r in LogReader(self.home / "ledger.db").records() if r["kind"] == kind]
+    def records(self, kind: str = "") -> list[dict[str, Any]]:
+        """Read the log's records, of one kind or of all."""
+        found = LogReader(self.home / "ledger.db").records()
+        return [record for record in found if kind in ("", record["kind"])]
 
     def _prefix(self, inside: str) -> list[str]:
         """Become who runs it, with an interpreter that they can reach."""
