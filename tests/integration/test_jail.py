@@ -271,9 +271,10 @@ def processes(*words: str) -> list[int]:
 @pytest.mark.parametrize("who", [pytest.param("root", id="root as nobody"), "user"])
 def test_all_ends_with_a_run_that_is_killed_and_without_a_firewall_nothing_leaves(world, who):
     world.forget()
+    long = f"{100_000 + os.getpid()}"
     script = (
-        'sleep 4321 & curl -sS -m 5 "$0" >/dev/null; echo "$(id -un) $?"; read line;'
-        'curl -sS -m 5 "$0"; echo code $?; exec sleep 4321'
+        f'sleep {long} & curl -sS -m 5 "$0" >/dev/null; echo "$(id -un) $?"; read line;'
+        f'curl -sS -m 5 "$0"; echo code $?; exec sleep {long}'
     )
     with jailer(world, who) as jail:
         become = ["--user", "nobody"] if who == "root" else []
@@ -281,20 +282,22 @@ def test_all_ends_with_a_run_that_is_killed_and_without_a_firewall_nothing_leave
             *(*jail.behind, *become, "--", "sh", "-c", script, f"{world.files.url}/echo"),
             stdin=subprocess.PIPE,
         )
-        name, code = process.stdout.readline().split()
-        assert (name == "nobody", code) == (who == "root", "0")
-        (firewall,) = processes("addons", str(jail.home))
-        os.kill(firewall, signal.SIGKILL)
-        wait_for(lambda: not processes("addons", str(jail.home)))
-        world.forget()
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        assert process.stdout.readline() in ("code 6\n", "code 7\n")
-        assert world.touched == []
-        assert processes("sleep", "4321")
-        process.kill()
-        wait_for(lambda: not processes("sleep", "4321"))
-        process.communicate(timeout=20)
+        try:
+            name, code = process.stdout.readline().split()
+            assert (name == "nobody", code) == (who == "root", "0")
+            (firewall,) = processes("addons", str(jail.home))
+            os.kill(firewall, signal.SIGKILL)
+            wait_for(lambda: not processes("addons", str(jail.home)))
+            world.forget()
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            assert process.stdout.readline() in ("code 6\n", "code 7\n")
+            assert world.touched == []
+            assert processes("sleep", long)
+        finally:
+            process.kill()
+            process.communicate(timeout=20)
+        wait_for(lambda: not processes("sleep", long))
 
 
 COUNTS = """
@@ -304,7 +307,7 @@ signal.signal(signal.SIGINT, lambda *_: told.append(1))
 print("ready", flush=True)
 end = time.monotonic() + 10
 while not told and time.monotonic() < end: time.sleep(0.02)
-time.sleep(0.2)
+time.sleep(0.7)
 print(f"told {len(told)};", flush=True)
 os.execvp("bash", ["bash", "--norc", "-i"])
 """
