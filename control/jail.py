@@ -10,7 +10,6 @@ import pwd
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,9 +31,6 @@ sys.exit(main())
 """
 _FOR_PYTHON = ("LD_LIBRARY_PATH",)
 _TOOLS = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin"
-# Sockets that are made later would lie in these.
-_SOCKET_FOLDERS = ("/tmp/.X11-unix", "/tmp/.ICE-unix", "/tmp/.font-unix")  # noqa: S108
-_SOCKET_FOLDERS_OF_USER = ("tmux-*", "ssh-*", "screen-*", "dbus-*")
 
 
 class JailError(Exception):
@@ -178,8 +174,9 @@ def _sysctl(name: str) -> str:
 def _plan(home: Home, user: User, nft: str, kept: Sequence[Path]) -> dict[str, Any]:
     root = user.uid == 0
     cwd = Path.cwd()
-    folders = [Path("/tmp").glob(name) for name in _SOCKET_FOLDERS_OF_USER]  # noqa: S108
-    own = [str(one) for found in folders for one in found if _is_of(one, user.uid)]
+    own = [str(_ROOT), sys.prefix, sys.base_prefix]
+    files = [str(path) for path in kept if not cwd.is_relative_to(path)]
+    working = [str(cwd), os.path.expanduser("~")]
     return {
         "nft": nft,
         "uid": user.uid,
@@ -188,29 +185,14 @@ def _plan(home: Home, user: User, nft: str, kept: Sequence[Path]) -> dict[str, A
         "home": str(home.folder.resolve()),
         "cwd": str(cwd),
         # What the firewall itself consists of, lest it be changed for the next time it starts.
-        "read_only": [
-            *(str(_ROOT), sys.prefix, sys.base_prefix),
-            *(str(path) for path in kept if not cwd.is_relative_to(path)),
-        ],
+        "read_only": [*own, *files],
         "sockets": _unix_sockets(),
-        "socket_folders": [*_SOCKET_FOLDERS, *own],
+        # What is not hidden with the temporary files of all.
+        "kept": [*working, *own],
         # Root may write everywhere, so also where a service of the machine runs what it finds.
         "system_read_only": root,
-        "writable": _writable(str(cwd)) if root else [],
+        "writable": [place for place in working if place != "/"] if root else [],
     }
-
-
-def _writable(cwd: str) -> list[str]:
-    places = [cwd, os.path.expanduser("~"), "/tmp", "/var/tmp"]  # noqa: S108
-    return [place for place in places if place != "/"]
-
-
-def _is_of(path: Path, uid: int) -> bool:
-    try:
-        found = path.lstat()
-    except OSError:
-        return False
-    return found.st_uid == uid and stat.S_ISDIR(found.st_mode)
 
 
 def _unix_sockets() -> list[str]:

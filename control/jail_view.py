@@ -28,13 +28,15 @@ def cover(plan: Mapping[str, Any]) -> None:
             raise UnableError("a folder as standard input or output leads around what is covered")
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     uid = plan["uid"]
+    places = [_own_folder(folder, plan["kept"]) for folder in TEMPORARY]
     writable = _outermost(plan["writable"])
     for path in writable:
         mount(path, path, flags=MS_BIND | MS_REC)
     pinned = set(writable)
     home = os.path.realpath(plan["home"])
-    _pin(home, uid, pinned)
-    _tmpfs(home, "mode=0755,size=4k", MS_NOSUID | MS_NODEV | MS_RDONLY)
+    if os.path.isdir(home):
+        _pin(home, uid, pinned)
+        _tmpfs(home, "mode=0755,size=4k", MS_NOSUID | MS_NODEV | MS_RDONLY)
     for path in _outermost(plan["read_only"]):
         if _is_within(path, home):
             continue
@@ -49,20 +51,36 @@ def cover(plan: Mapping[str, Any]) -> None:
         _bind_text(resolver, RESOLVER)
     for path in plan["sockets"]:
         _cover_socket(path, (*covered, home))
-    for path in plan["socket_folders"]:
-        if os.path.isdir(path) and not os.path.islink(path):
-            _tmpfs(path, "mode=0700")
-            os.chown(path, uid, plan["gid"])
     _cover_proc_and_sys(plan["system_read_only"])
     if plan["system_read_only"]:
-        _freeze([*writable, "/proc", "/dev", *covered, home])
+        _freeze([*writable, *filter(None, places), "/proc", "/dev", *covered, home])
 
 
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108
 RESOLVER = "# The firewall answers.\nnameserver 127.0.0.1\n"
 
 
 def _tmpfs(path: str, options: str, flags: int = MS_NOSUID | MS_NODEV) -> None:
     mount("tmpfs", path, "tmpfs", flags, options)
+
+
+def _own_folder(folder: str, kept: Iterable[str]) -> str:
+    """Put an empty folder for temporary files in place of that of all, but for what is kept of it.
+
+    There lie the sockets of terminal multiplexers, of agents for keys and of editors, which run
+    for whoever connects to them what they are told to; new ones are made at any time.
+    """
+    folder = os.path.realpath(folder)
+    paths = _outermost(path for path in kept if _is_within(os.path.realpath(path), folder))
+    if folder in paths or not os.path.isdir(folder):
+        return ""  # the command is to work on just that
+    sources = [(path, os.open(path, os.O_PATH)) for path in paths]
+    _tmpfs(folder, "mode=1777")
+    for path, descriptor in sources:
+        os.makedirs(path)
+        mount(f"/proc/self/fd/{descriptor}", path, flags=MS_BIND | MS_REC)
+        os.close(descriptor)
+    return folder
 
 
 def _pin(path: str, uid: int, pinned: set[str]) -> None:

@@ -64,7 +64,7 @@ def probed(world, request) -> Iterator[SimpleNamespace]:
             stack.enter_context(names)
         jail = stack.enter_context(jailer(world, request.param, names.address if names else ""))
         sockets = [
-            listen(stack, str(jail.folder / "agent.sock")),
+            listen(stack, str(jail.work / "agent.sock")),
             listen(stack, f"\0aegis-test-{os.getpid()}"),
         ]
         asked = {
@@ -204,6 +204,10 @@ def test_the_firewalls_own_things_cannot_be_reached(probed):
 def test_unix_sockets_of_others_cannot_be_reached(probed):
     assert probed.found["sockets"] == ["ECONNREFUSED", "ECONNREFUSED"]
     assert set(probed.found["run"]) <= {"aegis", "lock", "shm"}
+    # The temporary files are its own, so that later sockets are out of reach as well.
+    needed = [probed.jail.folder, PROJECT, Path(sys.prefix), Path(sys.base_prefix)]
+    kept = {path.resolve().parts[2] for path in needed if path.resolve().is_relative_to("/tmp")}
+    assert set(probed.found["temporary"]) == kept
 
 
 def test_it_has_no_rights_and_gains_none(probed):

@@ -184,6 +184,7 @@ found["status"] = dict(
 found["ids"] = [os.getuid(), os.getgid()]
 found["sockets"] = [attempt(lambda path=path: unix(path)) for path in ASKED["sockets"]]
 found["run"] = sorted(os.listdir("/run"))
+found["temporary"] = os.listdir("/tmp")
 found["vsock"] = attempt(lambda: socket.socket(40, socket.SOCK_STREAM))
 found["io_uring"] = system_call(425)
 found["typing"] = attempt(lambda: fcntl.ioctl(0, 0x5412, b"x"))

@@ -49,7 +49,8 @@ class Jailer:
         # Not below pytest's folders, which are root's alone.
         self.folder = Path(tempfile.mkdtemp(prefix="aegis-jail-"))
         self.folder.chmod(0o755)
-        self.home, self.work = self.folder / "state" / "home", self.folder / "work"
+        self.work = self.folder / "work"
+        self.home = self.work / "state" / "home"
         self.work.mkdir()
         self.home.parent.mkdir()
         self.policy = self.work / "policies" / "policy.yaml"
@@ -82,7 +83,7 @@ class Jailer:
     @property
     def environment(self) -> dict[str, str]:
         """The environment to run it in."""
-        mine = {"AEGIS_HOME": str(self.home), "HOME": str(self.folder)}
+        mine = {"AEGIS_HOME": str(self.home), "HOME": str(self.work)}
         return {**os.environ, "PYTHONPATH": str(PROJECT), **mine}
 
     def start(self, *arguments: str | Path, inside: str = "", **options: Any) -> Running:
