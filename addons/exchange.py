@@ -53,6 +53,36 @@ class Body:
     value: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a WebSocket message: its content as it may go on, or the socket's end."""
+
+    content: bytes | None = None
+    close_code: int = 1011
+    close_reason: str = "internal_error"
+
+
+@dataclass(slots=True)
+class Socket:
+    """A WebSocket: the verdict on its last message, and what has passed."""
+
+    unchanged: bool = False
+    """True while the policy only observes."""
+    messages: int = 0
+    answers: int = 0
+    response_bytes: int = 0
+    _verdict: Verdict = Verdict()
+
+    def decided(self, verdict: Verdict) -> None:
+        """Say what becomes of the message at hand."""
+        self._verdict = verdict
+
+    def take_verdict(self) -> Verdict:
+        """Give the verdict on the message at hand; without one it does not pass."""
+        verdict, self._verdict = self._verdict, Verdict()
+        return verdict
+
+
 @dataclass(slots=True)
 class Exchange:
     """One exchange on its way through the steps: what each of them found out and decided."""
@@ -89,6 +119,10 @@ class Exchange:
     """What the policy in the shadow of the one in force would have decided."""
     denial: Denial | None = None
     redacted: Counter[str] = field(default_factory=Counter)
+    socket: Socket | None = None
+    """The WebSocket that the request opens, where policy allows it."""
+    session: str = ""
+    """For a message of a WebSocket: the id of the exchange that opened it."""
     streamed: bool = False
     """True when the body goes through unread, in pieces, because policy says so."""
     recorded: bool = False

@@ -29,11 +29,14 @@ from addons.sanitise import Sanitise  # noqa: E402
 from addons.services import Services  # noqa: E402
 from addons.settle import Settle  # noqa: E402
 from addons.trace_context import TraceContext  # noqa: E402
+from addons.websocket import Websocket  # noqa: E402
 
 
 def steps() -> list[Any]:
     """Make the steps of one firewall behind their guard."""
     services = Services()
+    read, label, decide = Read(services), Label(services), Decide(services)
+    sanitise, record = Sanitise(services), Record(services)
     return [
         services,
         JailDns(services),
@@ -43,15 +46,16 @@ def steps() -> list[Any]:
                 OnBehalfOf(services),
                 Locate(),
                 JailAim(services),
-                Framing(),
-                Read(services),
-                Label(services),
-                Decide(services),
+                Framing(services),
+                read,
+                label,
+                decide,
                 TraceContext(services),
-                Sanitise(services),
+                sanitise,
                 Route(),
                 Dial(services),
-                Record(services),
+                record,
+                Websocket(services, [read, label, decide, sanitise, record]),
                 Settle(services),
                 Gate(),
             ]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-from addons.exchange import Exchange, exchange_of
+from addons import mitm_patches
+from addons.exchange import Exchange, Socket, exchange_of
+from addons.services import Services
 
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 64 * 1024
 
 
 class Framing:
-    """Refuses header floods, trailers and changes of protocol."""
+    """Refuses header floods, trailers and changes of protocol that policy does not allow."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Check the head of a request."""
@@ -30,12 +35,14 @@ class Framing:
         if upgrade == b"h2c":
             for name in ("upgrade", "http2-settings", "connection"):
                 flow.request.headers.pop(name, None)
+        elif upgrade == b"websocket" and self._may_open(flow.request, exchange):
+            exchange.socket = Socket()
         elif upgrade:
             _refuse(
                 exchange,
                 "upgrade_refused",
-                "Protocol upgrades (WebSocket) are not inspected and therefore refused; "
-                "use plain HTTPS requests.",
+                "The policy allows no change of protocol here, so use plain HTTPS requests. "
+                "A WebSocket needs `websocket: allow` on its destination.",
                 403,
             )
             return
@@ -65,8 +72,21 @@ class Framing:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Cut an upstream off that changes the protocol unasked."""
-        if flow.response is not None and flow.response.status_code == 101:
+        if flow.response is None or flow.response.status_code != 101:
+            return
+        upgrade = flow.response.headers.get("upgrade", "").strip().lower()
+        if exchange_of(flow).socket is None or upgrade != "websocket":
             flow.kill()
+
+    def _may_open(self, request: http.Request, exchange: Exchange) -> bool:
+        """Say whether policy lets a WebSocket be opened by this request (RFC 6455 section 4.1)."""
+        place, policy = exchange.destination, self._services.policy
+        version = exchange.header(request, b"sec-websocket-version")
+        if place is None or request.method != "GET" or version != [b"13"]:
+            return False
+        allowed = policy.options_at(place.scheme, place.host, place.port).websocket == "allow"
+        # Without the layer that puts a verdict before each message they would pass unseen.
+        return mitm_patches.fitting() and (allowed or policy.mode == "observe")
 
 
 _CONNECTION_OPTIONS = {b"", b"close", b"keep-alive", b"te", b"upgrade", b"http2-settings"}

@@ -48,6 +48,11 @@ class Guard:
             if table:
                 setattr(self, event, _runner(event, table))
 
+    def hook(self, event: str) -> Hook:
+        """Give the function that runs the steps of one hook; raises `AttributeError` for none."""
+        found: Hook = getattr(self, event)
+        return found
+
 
 def _runner(event: str, table: list[Entry]) -> Hook:
     """Make the function that runs the steps of one hook; it waits only when a step does."""

@@ -128,6 +128,8 @@ class Record:
             "data": list(exchange.data),
             "environment": dict(self._services.environment),
         }
+        if exchange.session:
+            found["session"] = exchange.session
         if exchange.asked_regions:
             found["asked_regions"] = list(exchange.asked_regions)
         if exchange.on_behalf_of:

@@ -24,6 +24,8 @@ class Settle:
         exchange = exchange_of(flow)
         if flow.response is None or exchange.denial is not None:
             return
+        if flow.response.status_code == 101:
+            return  # it has no body
 
         def count(chunk: bytes) -> bytes:
             exchange.response_bytes += len(chunk)
@@ -34,6 +36,8 @@ class Settle:
     def response(self, flow: http.HTTPFlow) -> None:
         """Record the outcome of an exchange that was answered."""
         exchange = exchange_of(flow)
+        if flow.websocket is not None:
+            return  # it has just begun
         if exchange.denial is None and flow.response is not None:
             self._settle(exchange, status=flow.response.status_code, error=None)
 

@@ -180,6 +180,7 @@ class _Compiler:
             "regions": list(region_names(item.get("region", ""))),
             "tier": item.get("tier", ""),
             "tls": item.get("tls", "intercept"),
+            "websocket": item.get("websocket", "deny"),
             "endpoints": [
                 [region, canonical_host(host), list(region_names(region))]
                 for region, host in (item.get("endpoints") or {}).items()

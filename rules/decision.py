@@ -171,3 +171,4 @@ class DestinationOptions:
     tier: str = ""
     trace_context: str = "strip"
     tls: str = "intercept"
+    websocket: str = "deny"

@@ -120,7 +120,11 @@ class PolicySet:
             )
             self.destinations: Mapping[str, DestinationOptions] = {
                 name: DestinationOptions(
-                    item["region"], item["tier"], item["trace_context"], item["tls"]
+                    item["region"],
+                    item["tier"],
+                    item["trace_context"],
+                    item["tls"],
+                    item["websocket"],
                 )
                 for name, item in config["destinations"].items()
             }
@@ -194,6 +198,10 @@ class PolicySet:
         ]
         found = {endpoint.rpartition(":") for table in tables for endpoint in table}
         return sorted((scheme, int(port)) for scheme, _, port in found)
+
+    def options_at(self, scheme: str, host: str, port: int) -> DestinationOptions:
+        """Give what else the policy says of the destination that a request goes to."""
+        return self.destination_options(self._destination(host, f"{scheme}:{port}"))
 
     def destination_options(self, destination: str) -> DestinationOptions:
         """Give what else the policy says of a destination, the defaults for an unknown one."""

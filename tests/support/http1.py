@@ -28,7 +28,14 @@ async def serve(
             return
         if request is None:
             return
-        await _send(http, reader, writer, await answer(request))
+        reply = await answer(request)
+        if reply.taken_over is not None:
+            lines = [b"HTTP/1.1 101 Switching Protocols"]
+            lines += [f"{name}: {value}".encode() for name, value in reply.headers]
+            writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
+            await reply.taken_over(reader, writer, http.trailing_data[0])
+            return
+        await _send(http, reader, writer, reply)
         if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
             return
         http.start_next_cycle()

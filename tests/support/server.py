@@ -73,11 +73,15 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer; a body that is an iterator is sent piece by piece as it comes."""
+    """An answer; a body that is an iterator is sent piece by piece as it comes.
+
+    After a status of 101 `taken_over` has the connection, with what came in already.
+    """
 
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
     body: bytes | AsyncIterator[bytes] = b""
+    taken_over: Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Any] | None = None
 
 
 class HangUp(Exception):  # noqa: N818 - an order, not an error
