@@ -17,6 +17,8 @@ from addons.framing import Framing  # noqa: E402
 from addons.gate import Gate  # noqa: E402
 from addons.guard import Guard  # noqa: E402
 from addons.identify import Identify  # noqa: E402
+from addons.jail_aim import JailAim  # noqa: E402
+from addons.jail_dns import JailDns  # noqa: E402
 from addons.label import Label  # noqa: E402
 from addons.locate import Locate  # noqa: E402
 from addons.on_behalf_of import OnBehalfOf  # noqa: E402
@@ -37,11 +39,13 @@ def steps() -> list[Any]:
     sanitise, record = Sanitise(services), Record(services)
     return [
         services,
+        JailDns(services),
         Guard(
             [
                 Identify(services),
                 OnBehalfOf(services),
                 Locate(),
+                JailAim(services),
                 Framing(services),
                 read,
                 label,

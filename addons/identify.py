@@ -11,6 +11,7 @@ from mitmproxy import connection, http
 from mitmproxy.proxy.mode_specs import LocalMode, RegularMode, TransparentMode
 
 from addons.exchange import Exchange, exchange_of
+from addons.jail_server import JailMode
 from addons.services import Services
 from addons.socket_owner import socket_owner, user_ids
 from ledger import Agent, LedgerError, TokenError, split_token
@@ -112,8 +113,21 @@ class Identify:
         return _Known(agent, exchange.token_id)
 
     def _by_place(self, client: connection.Client, exchange: Exchange) -> None:
-        """Know the agent by who owns the connection, else by the address it comes from."""
-        name, proof = self._place(client)
+        """Know the agent by its jail, else by who owns the connection, else by its address."""
+        jail = self._services.settings.jail
+        if isinstance(client.proxy_mode, JailMode) and jail is not None:
+            if not self._services.agents.is_live(jail.token_id):
+                exchange.deny(
+                    "token_revoked",
+                    "The jail is over: the token it was made with was revoked or has expired.",
+                    rule="identify",
+                )
+                return
+            exchange.token_id = jail.token_id
+            place: tuple[str | None, str] = jail.agent, "jail"
+        else:
+            place = self._place(client)
+        name, proof = place
         if name is None:
             if not isinstance(client.proxy_mode, RegularMode):
                 exchange.deny(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from mitmproxy import exceptions
 from mitmproxy.addonmanager import Loader
 
-from addons import policy_place
+from addons import jail, policy_place
 from addons.policy_place import Place
 from addons.policy_source import SourceError
 from ledger import default_home
@@ -51,6 +51,8 @@ class Settings:
     redaction_workers: int
     redaction_timeout: float
     labels: Mapping[str, str]
+    jail: jail.Jail | None = None
+    """The jail that this firewall is the way out of."""
 
 
 def declare(loader: Loader) -> None:
@@ -86,6 +88,7 @@ def declare(loader: Loader) -> None:
     loader.add_option(
         "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
     )
+    loader.add_option("aegis_jail", str, "", "The jail to serve, as `aegis run --jail` says it.")
 
 
 def check(options: Any) -> Settings:
@@ -124,8 +127,9 @@ def check(options: Any) -> Settings:
         raise exceptions.OptionsError("aegis_redaction_workers: give a number from 1 to 64.")
     if not 1 <= values["redaction_timeout"] <= 600:
         raise exceptions.OptionsError("aegis_redaction_timeout: give 1 to 600 seconds.")
+    prison = _jail(options.aegis_jail)
     for spec in options.mode:
-        if re.split("[@:]", spec)[0] not in MODES:
+        if re.split("[@:]", spec)[0] not in (("jail",) if prison else MODES):
             raise exceptions.OptionsError(
                 f"mode: '{spec}' is not supported by the firewall; use one of {', '.join(MODES)}."
             )
@@ -149,6 +153,7 @@ def check(options: Any) -> Settings:
         redaction_workers=values["redaction_workers"],
         redaction_timeout=float(values["redaction_timeout"]),
         labels=_labels(values["labels"]),
+        jail=prison,
     )
 
 
@@ -188,6 +193,15 @@ def _labels(written: str) -> dict[str, str]:
             )
         labels[name] = value
     return labels
+
+
+def _jail(text: str) -> jail.Jail | None:
+    try:
+        return jail.parse(text) if text else None
+    except (ValueError, OSError):
+        raise exceptions.OptionsError(
+            "aegis_jail: this is for `aegis run --jail`, which makes the jail first."
+        ) from None
 
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")

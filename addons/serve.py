@@ -25,7 +25,7 @@ for _leak in ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE"):
 
 from mitmproxy import exceptions, options  # noqa: E402
 
-from addons import mitm_patches  # noqa: E402
+from addons import jail, mitm_patches  # noqa: E402
 from addons.home import prepare  # noqa: E402
 from addons.master import FirewallMaster  # noqa: E402
 from addons.policy_place import Place, open_source  # noqa: E402
@@ -145,7 +145,10 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
         "aegis_policy": arguments.policy,
         "aegis_home": str(home.folder),
     }
-    if arguments.transparent:
+    if jail.VARIABLE in os.environ:
+        # Nobody but the jail is served, and no child of ours gets to know of it.
+        wanted |= {"mode": ["jail"], "aegis_jail": os.environ.pop(jail.VARIABLE)}
+    elif arguments.transparent:
         wanted["mode"] = _modes(arguments.transparent)
     for name in ("bundle_key", "bundle_ca"):
         if given := getattr(arguments, name):

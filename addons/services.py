@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from mitmproxy import ctx, exceptions
@@ -15,6 +15,7 @@ from mitmproxy.options import CONF_DIR
 from addons import home as home_folder
 from addons import mitm_patches, options
 from addons.evaluator import Evaluator
+from addons.jail_names import JailNames
 from addons.policy_place import open_source
 from addons.policy_source import CandidateSource, PolicySource, SourceError
 from addons.policy_watch import CandidateWatch, PolicyWatch
@@ -63,6 +64,9 @@ class Services:
         self._problem = ""
         self.ready = False
         self._watches: list[PolicyWatch | CandidateWatch] = []
+        self.jail_names = JailNames()
+        self.before_end: list[Callable[[], Awaitable[None]]] = []
+        """What others still have to write into the log."""
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -132,11 +136,18 @@ class Services:
             ctx.master.shutdown()
             return
         self._watches = [
-            PolicyWatch(self._source, self.policy, self.adopt, self.log, self.prepare, self._build),
             CandidateWatch(
                 self._candidates, self.adopt_candidate, self.log, self.prepare, self._build
             ),
         ]
+        place = self.settings.place
+        if self.settings.jail is None or not place.policy or place.is_url:
+            # Else it is a file that those in the jail may be able to write.
+            self._watches.append(
+                PolicyWatch(
+                    self._source, self.policy, self.adopt, self.log, self.prepare, self._build
+                )
+            )
         for watch in self._watches:
             watch.start()
         self.ready = True
@@ -177,6 +188,8 @@ class Services:
         await self._candidates.close()
         await self.redactor.close()
         await self.evaluator.close()
+        for write in self.before_end:
+            await write()
         try:
             await self.log.append({"kind": "stop", "time": home_folder.timestamp()})
         except LedgerError as error:

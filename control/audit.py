@@ -205,7 +205,7 @@ def _line(record: dict[str, Any]) -> Iterator[str]:
     yield _text(str(record.get("time", ""))[:23].replace("T", " "))
     if record.get("kind") != "decision":
         yield _text(f"{record.get('kind')}:")
-        for name in ("what", "revision", "problem"):
+        for name in ("what", "name", "revision", "problem"):
             yield _text(record.get(name) or "")
         return
     effect = str(record.get("effect"))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +77,17 @@ def wait_until_ready(home: Home, process: subprocess.Popen[bytes]) -> Running | 
 
 
 @contextmanager
-def temporary(home: Home, arguments: Sequence[str]) -> Iterator[Temporary]:
+def temporary(
+    home: Home,
+    arguments: Sequence[str],
+    *,
+    descriptors: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Temporary]:
     """Run a firewall on a port of its own until the end; raises `StartError`, `OSError`.
 
-    It says nothing in `proxy.json`: another command would lose it in the middle.
+    It gets `descriptors` of ours and what `environment` adds. It says nothing in `proxy.json`:
+    another command would lose it in the middle.
     """
     with ExitStack() as kept:
         # Held until the end, never listening: nobody else can be given this port meanwhile.
@@ -100,8 +107,12 @@ def temporary(home: Home, arguments: Sequence[str]) -> Iterator[Temporary]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=_environment() | {WORKER: f"{told.fileno()},{ended.fileno()}"},
-                pass_fds=(told.fileno(), ended.fileno()),
+                env={
+                    **_environment(),
+                    **(environment or {}),
+                    WORKER: f"{told.fileno()},{ended.fileno()}",
+                },
+                pass_fds=(told.fileno(), ended.fileno(), *descriptors),
                 start_new_session=True,
             )
             kept.callback(stop, process)

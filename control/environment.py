@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
+from pathlib import Path
 
 from control.home import Running
-from ledger import Home
+from ledger import CA_BUNDLE, Home
+
+CA_CERTIFICATE = "ca.pem"
+JAIL_FILES = Path("/run/aegis")
+"""Where a jail has what its programs are to trust."""
 
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 BUNDLE = (
@@ -25,6 +31,24 @@ BUNDLE = (
     "NIX_SSL_CERT_FILE",
 )
 OWN_CA = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
+REMOVED_IN_JAIL = (
+    # There is no proxy in there, and nothing that these lead to can be reached.
+    *(form for name in PROXY for form in (name, name.lower())),
+    "grpc_proxy",
+    "NODE_USE_ENV_PROXY",
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "GPG_AGENT_INFO",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "TMUX",
+    "STY",
+    "DOCKER_HOST",
+    "CONTAINER_HOST",
+    "XDG_RUNTIME_DIR",
+    "NOTIFY_SOCKET",
+)
 REMOVED = ("NO_PROXY", "no_proxy", "SSL_CERT_DIR", "NODE_TLS_REJECT_UNAUTHORIZED")
 
 
@@ -35,16 +59,44 @@ def agent_environment(
 
     What would lead around the firewall is removed, and so is what belongs to the firewall itself.
     """
-    environment = {
-        name: value
-        for name, value in inherited.items()
-        if name not in REMOVED and not name.startswith("AEGIS_")
-    }
+    environment = _kept(inherited)
     url = running.proxy_url(token)
     for name in PROXY:
         environment[name] = environment[name.lower()] = url
     environment["grpc_proxy"] = url
-    environment.update(dict.fromkeys(BUNDLE, os.fspath(home.ca_bundle.absolute())))
-    environment.update(dict.fromkeys(OWN_CA, os.fspath(home.ca_certificate.absolute())))
     environment["NODE_USE_ENV_PROXY"] = "1"
-    return environment
+    return environment | _trust(home.ca_bundle.absolute(), home.ca_certificate.absolute())
+
+
+def jail_environment(
+    inherited: Mapping[str, str], user: pwd.struct_passwd | None
+) -> dict[str, str]:
+    """Give the environment of a command in a jail, where everything is caught without its help.
+
+    `user` is whom the command becomes, when that is not who calls.
+    """
+    environment = {
+        name: value
+        for name, value in _kept(inherited).items()
+        if name not in REMOVED_IN_JAIL and not name.startswith("DBUS_")
+    }
+    if user is not None:
+        environment |= {
+            "HOME": user.pw_dir,
+            "SHELL": user.pw_shell,
+            "USER": user.pw_name,
+            "LOGNAME": user.pw_name,
+        }
+    return environment | _trust(JAIL_FILES / CA_BUNDLE, JAIL_FILES / CA_CERTIFICATE)
+
+
+def _kept(inherited: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in inherited.items()
+        if name not in REMOVED and not name.startswith("AEGIS_")
+    }
+
+
+def _trust(bundle: Path, own: Path) -> dict[str, str]:
+    return dict.fromkeys(BUNDLE, os.fspath(bundle)) | dict.fromkeys(OWN_CA, os.fspath(own))

@@ -17,10 +17,12 @@ import typer
 from control import data_plane
 from control.agents import open_agents
 from control.environment import agent_environment
-from control.home import HomeFolder, Running, complain, home_of, running_on
+from control.home import BAD_INPUT, HomeFolder, Running, complain, home_of, running_on
+from control.jail import JailError, take_terminal_back
+from control.jailed import jailed
 from control.lifetime import parse_lifetime
 from control.options import HostsFile, UpstreamCa, as_arguments
-from ledger import Home, LedgerError, LogReader, Summary, split_token
+from ledger import Home, LedgerError, LogReader, SqliteAgents, Summary, split_token
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
@@ -47,6 +49,12 @@ def run(
             parser=parse_lifetime, metavar="TIME", help="How long its token is good at most."
         ),
     ] = 86_400,
+    jail: Annotated[
+        bool, typer.Option("--jail", help="In a network whose only way out is the firewall.")
+    ] = False,
+    user: Annotated[
+        str, typer.Option(metavar="NAME", help="Whom root has the command in a jail become.")
+    ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary in JSON.")] = False,
     upstream_ca: UpstreamCa = None,
@@ -55,29 +63,76 @@ def run(
 ) -> None:
     """Run a command as an agent: aegis run [OPTIONS] -- COMMAND...
 
-    Uses the firewall that runs on the home folder, else one for this run alone. The exit code is
-    the command's. Exit 127: there is no such command, 126: it cannot be run.
+    Uses the firewall that runs on the home folder, else one for this run alone; a jail has one of
+    its own. The exit code is the command's. Exit 127: there is no such command, 126: it cannot be
+    run.
     """
+    if user and not jail:
+        complain("--user: it goes with --jail.")
+        raise typer.Exit(BAD_INPUT)
     home = home_of(context, folder)
-    own = as_arguments(
-        {"--policy": policy, "--upstream-ca": upstream_ca, "--hosts-file": hosts_file}
-    )
+    own = {"--policy": policy, "--upstream-ca": upstream_ca, "--hosts-file": hosts_file}
     with closing(open_agents(home)) as agents, _Signals() as signals:
         if agent != DEFAULT_AGENT:
             agents.get(agent)  # before a firewall is started in vain
-        with _firewall(home, own) as (running, problem):
-            token = agents.mint(agent, ttl, "aegis run")
-            token_id = split_token(token)[0]
+        if jail:
+            prepared = _jailed(home, agents, agent, ttl, user, own)
+        else:
+            prepared = _behind(home, agents, agent, ttl, as_arguments(own))
+        with prepared as ready:
             before = LogReader(home.log).head().seq
-            try:
-                code = _run(command, agent_environment(os.environ, home, running, token), signals)
-            finally:
-                agents.revoke(token_id)
-            if said := problem():
+            code = _run(command, ready, signals)
+            if said := ready.problem():
                 complain(said)
-            if not quiet:
-                _tell(home, before, token_id, as_json)
+        if not quiet:
+            _tell(home, before, ready.token_id, as_json)
     raise typer.Exit(code)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Ready:
+    """All that a command needs is there; `problem` tells what went wrong beside it."""
+
+    token_id: str
+    begin: Callable[[list[str]], subprocess.Popen[bytes]]
+    problem: Callable[[], str]
+
+
+@contextmanager
+def _behind(
+    home: Home, agents: SqliteAgents, agent: str, ttl: int, own: list[str]
+) -> Iterator[_Ready]:
+    """Have a command use a firewall by its environment."""
+    with _firewall(home, own) as (running, problem):
+        token = agents.mint(agent, ttl, "aegis run")
+        token_id = split_token(token)[0]
+        environment = agent_environment(os.environ, home, running, token)
+        try:
+            yield _Ready(
+                token_id, lambda command: subprocess.Popen(command, env=environment), problem
+            )
+        finally:
+            agents.revoke(token_id)
+
+
+@contextmanager
+def _jailed(
+    home: Home, agents: SqliteAgents, agent: str, ttl: int, user: str, own: Mapping[str, object]
+) -> Iterator[_Ready]:
+    """Have a command find no other way out than its firewall."""
+    in_front = _in_front()
+    try:
+        with jailed(home, agents, agent, ttl, user, own) as made:
+            yield _Ready(made.token_id, made.begin, lambda: made.problem)
+    except JailError as error:
+        complain(str(error))
+        raise typer.Exit(BAD_INPUT) from None
+    except data_plane.StartError as error:
+        complain(str(error))
+        raise typer.Exit(error.code) from None
+    finally:
+        if in_front:
+            take_terminal_back()
 
 
 @contextmanager
@@ -116,11 +171,11 @@ class _Signals:
         for number, former in self._former.items():
             signal.signal(number, former)
 
-    def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def start(self, begin: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
         """Start the command; raises `OSError`."""
         self._starting = True
         try:
-            self._child = child = subprocess.Popen(command, env=environment)
+            self._child = child = begin()
         finally:
             self._starting = False
         for number in self._waiting:
@@ -150,10 +205,10 @@ def _in_front() -> bool:
         os.close(terminal)
 
 
-def _run(command: list[str], environment: Mapping[str, str], signals: _Signals) -> int:
+def _run(command: list[str], ready: _Ready, signals: _Signals) -> int:
     """Run the command to its end; gives its code as a shell would."""
     try:
-        code = signals.start(command, environment).wait()
+        code = signals.start(lambda: ready.begin(command)).wait()
     except FileNotFoundError:
         complain(f"{command[0]}: there is no such command.")
         return NOT_FOUND
@@ -180,6 +235,8 @@ def _sentence(summary: Summary) -> str:
         f"{summary.denied} denied",
         _count(taken.total(), "redaction") + (f" ({kinds})" if kinds else ""),
     ]
+    if summary.names_refused:
+        parts.append(f"{_count(summary.names_refused, 'name')} refused")
     if summary.not_enforced:
         parts.append(f"{summary.not_enforced} observed only, not enforced")
     return f"aegis: {', '.join(parts)}"

@@ -52,6 +52,7 @@ class Summary:
     held: int = 0
     denied: int = 0
     not_enforced: int = 0  # decided stricter than allow, but let through in observe mode
+    names_refused: int = 0  # names that a jail asked DNS for in vain
     redactions: Counter[str] = field(default_factory=Counter)
 
 
@@ -95,13 +96,21 @@ class LogReader:
         self, after: int = 0, agent: str | None = None, token_id: str | None = None
     ) -> Summary:
         """Count the decisions with seq > after, of one agent or one token if named."""
-        where, values = "seq > ? AND body ->> 'kind' = 'decision'", []
+        where, values = "seq > ? AND body ->> 'kind' IN ('decision', 'name')", []
         for name, value in (("agent", agent), ("token_id", token_id)):
             if value is not None:
                 where += f" AND body ->> '{name}' = ?"
                 values.append(value)
-        total = Summary()
+        total, names = Summary(), set[str]()
         for record in self._records(where, tuple(values), after, None):
+            if record["kind"] == "name":
+                name = record["name"]
+                # Of those that came too fast only the number is known.
+                total.names_refused += (
+                    record["name"] not in names if record["name"] else record["count"]
+                )
+                names.add(record["name"])
+                continue
             effect = record.get("effect")
             total.calls += 1
             if effect in _EFFECTS:

@@ -190,6 +190,16 @@ class PolicySet:
             raise EvaluationError("the policy's own rules were not asked")
         return self._engine.evaluate(document)
 
+    def endpoints(self, host: str) -> list[tuple[str, int]]:
+        """Give the schemes and ports at which policy names a destination of this name."""
+        labels = host.split(".")
+        tables = [self._config["hosts"].get(host, {})] + [
+            self._config["suffixes"].get(".".join(labels[index:]), {})
+            for index in range(1, len(labels))
+        ]
+        found = {endpoint.rpartition(":") for table in tables for endpoint in table}
+        return sorted((scheme, int(port)) for scheme, _, port in found)
+
     def options_at(self, scheme: str, host: str, port: int) -> DestinationOptions:
         """Give what else the policy says of the destination that a request goes to."""
         return self.destination_options(self._destination(host, f"{scheme}:{port}"))
