@@ -16,14 +16,12 @@ from redaction import UnsupportedDocument
 from redaction.media_type import MediaType, looks_like_json, read_media_type
 from redaction.multipart import Part, split_multipart
 from redaction.xml_reader import check_xml
+from rules.tools import FILE, UNREADABLE
 
 MAX_FIELDS = 1000
 """Names in a query or form beyond which it is refused."""
 MAX_RECORDS = 100_000
 """JSON texts in one body of several, at most."""
-
-FILE, UNREADABLE = "$file", "$unreadable"
-"""Stand for a multipart field that is a file, and for one whose text readers could disagree on."""
 
 _UTF8 = frozenset({"", "utf-8", "utf8"})
 _CODECS = {

@@ -37,7 +37,7 @@ class Read:
             too_large(exchange, limits.max_body_bytes)
             return
         exchange.streamed = True
-        exchange.body = Body(kind="uninspected")
+        exchange.body = Body(kind="uninspected", opaque=length)
         exchange.calls = self._match(flow, exchange)
         flow.request.stream = _counted(exchange)
 

@@ -39,7 +39,8 @@ class HttpRequest:
     `body` is parsed JSON, a list of that for `ndjson`, a form as `dict[str, list[str]]`, the parts
     of a multipart form likewise, text, or None; `body_kind` is one of `json`, `ndjson`, `form`,
     `multipart`, `xml`, `text`, `opaque`, `none`, `uninspected`. `ambiguous` is True when the
-    destination may find other arguments in the body.
+    destination may find other arguments in the body, `opaque` is how many of its bytes nobody can
+    read.
     """
 
     method: str
@@ -52,6 +53,7 @@ class HttpRequest:
     body_kind: str
     headers: Mapping[str, list[str]] = field(default_factory=dict)
     ambiguous: bool = False
+    opaque: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ MAX_BATCH = 64
 AMBIGUOUS = "$ambiguous"
 """Stands for an argument that has several values; no constraint on one value holds for it."""
 
+FILE, UNREADABLE = "$file", "$unreadable"
+"""Stand for a multipart field that is a file, and for one whose text readers could disagree on."""
+
 _FIELDS = frozenset({"form", "multipart"})
 """Kinds of bodies that have a list of values for each name."""
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addons.content import FILE, UNREADABLE, parse
+from addons.content import parse
 from addons.decode import DecodeError
 from redaction import UnsupportedDocument, parse_document
+from rules.tools import FILE, UNREADABLE
 
 FORM_DATA = "multipart/form-data; boundary=b1"
 FORM = "application/x-www-form-urlencoded"

@@ -84,7 +84,11 @@ class PolicyInputs:
             "stage": rnd.choice(("request", "request", "request", "request", "connect")),
             "agent": agent,
             "destination": {"scheme": scheme, "host": host, "port": port},
-            "request": {"method": rnd.choice(("GET", "POST")), "body": "json"},
+            "request": {
+                "method": rnd.choice(("GET", "POST")),
+                "body": "json",
+                "opaque": rnd.choice((0, 0, 0, 1000, 1001, "0")),
+            },
             "data": rnd.sample(self._data, rnd.choice((0, 0, 1, min(2, len(self._data))))),
             "environment": {
                 name: rnd.choice([*values, "", "other"]) for name, values in self._labels.items()
