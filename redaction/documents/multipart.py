@@ -29,7 +29,8 @@ class MultipartDocument:
         """Read the body; raises `UnsupportedDocument` where it, or a part of it, cannot be read."""
         self._body, self._media, self._depth = body, media, depth
         self._sections: list[tuple[Document, int]] = []
-        self.leaves: list[Leaf] = []
+        # It stands in the Content-Type as well, and both stay as they are.
+        self.leaves: list[Leaf] = [Leaf("/boundary", media.boundary)]
         for number, part in enumerate(split_multipart(body, media, depth)):
             self._add(_Head(part, number))
             self._add(_content(part, number, depth, parse))
@@ -44,6 +45,8 @@ class MultipartDocument:
         """Put new texts in place of leaves; all else keeps its bytes."""
         if not replaced:
             return self._body
+        if 0 in replaced:
+            raise RedactionError("What was found is the boundary of the multipart body.")
         written = [
             section.rebuild(
                 {

@@ -43,7 +43,9 @@ DECODERS = {
 @pytest.fixture(scope="module")
 def watched(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firewall]:
     """A firewall that lets at most 1,000 bytes that nobody can read go to the files."""
-    policy = world.policy().replace("  - id: files\n", "  - id: files\n    opaque_bodies: 1KB\n")
+    policy = world.policy(larger="pass").replace(
+        "  - id: files\n", "  - id: files\n    opaque_bodies: 1KB\n"
+    )
     with world.firewall(tmp_path_factory.mktemp("watched"), policy) as running:
         yield running
 
@@ -232,7 +234,7 @@ REFUSED = {
     ),
     "preamble": (NOTE.encode() + b"\r\n" + form(part(b"x")), FORM_DATA, {}),
     "epilogue": (form(part(b"x")) + NOTE.encode(), FORM_DATA, {}),
-    "boundary": (form(part(b"x")).replace(b"b1", SSN.encode()), f"multipart/form-data; boundary={SSN}; x", {}),
+    "boundary": (form(part(b"x")).replace(b"b1", SSN.encode()), f"multipart/form-data; boundary={SSN}", {}),
     "two boundaries": (form(part(NOTE.encode())), f"{FORM_DATA}; boundary=b2", {}),
     "bare LF": (form(part(NOTE.encode())).replace(b"\r\n", b"\n"), FORM_DATA, {}),
     "name twice": (form(part(b"x", name="a\"; name*=utf-8''b; x=\"")), FORM_DATA, {}),
@@ -380,6 +382,15 @@ def test_no_more_goes_of_what_nobody_can_read_than_policy_says(
     assert answer.json()["error"]["rule"] == "destination:files/opaque_bodies"
     assert last(watched, answer)["source"].startswith("policy.yaml:")
     assert world.files.untouched
+
+
+def test_a_body_that_nobody_reads_counts_too(http: httpx.Client, world: World) -> None:
+    body = b'{"a": "' + b"x" * 1_100_000 + b'"}'
+    answer = send(http, f"{world.files.url}/echo", body, JSON)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "body_opaque")
+    assert world.files.untouched
+    assert send(http, f"{world.llm.url}/v1/unknown", body, JSON).status_code == 404
+    assert len(world.llm.requests[0].body) == len(body)
 
 
 def test_a_deep_body_ends_nothing(http: httpx.Client, world: World) -> None:
