@@ -284,6 +284,8 @@ AMOUNTS = {
     "key twice": (b'{"amount": 40, "amount": 9000}', JSON, {}),
     "key twice as a form": (b'{"amount": 40, "amount": 9000}', FORM, {}),
     "key twice as text": (b'{"amount": 40, "amount": 9000}', "text/plain", {}),
+    "upper case": (b'{"Amount": 9000}', JSON, {}),
+    "both cases": (b'{"amount": 40, "aMount": 9000}', JSON, {}),
     "infinite": (b'{"amount": 1e999}', JSON, {}),
     "huge": (b'{"amount": ' + b"9" * 4000 + b"}", JSON, {}),
     "JSON and a form": (b'{"a":"&amount=9000&b="}', FORM, {}),

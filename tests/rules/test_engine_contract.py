@@ -201,6 +201,8 @@ def test_a_call_within_its_bounds_is_allowed(policy: PolicySet) -> None:
         ({"tags": ["a" * 9]}, "tags.each.max_length"),
         ({"items": [[1], []]}, "items.required"),
         ({"items": [[100]]}, "items.under"),
+        ({"Amount": 9000}, "amount.max"),
+        ({"amoun\u0074": 40, "AMOUNT": 40}, "amount.max"),
     ],
 )
 def test_a_constraint_that_is_not_proven_denies(

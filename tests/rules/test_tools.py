@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules import HttpRequest, PolicySet, compile_policy, parse_policy
+from rules import HttpRequest, PolicySet, ToolError, compile_policy, parse_policy
 from rules.tools import MAX_BATCH
 
 POLICY = PolicySet(
@@ -112,6 +112,16 @@ def test_what_a_path_with_each_finds() -> None:
     (call,) = POLICY.match_tools(request)
     # What stands under the argument's own name is not it.
     assert call.arguments["amounts"] == [[5], []]
+
+
+@pytest.mark.parametrize("name", ["Method", "METHOD"])
+def test_a_name_in_another_case_is_not_looked_past(name: str) -> None:
+    for body in ({name: "transfer"}, {"method": "read", name: "transfer"}):
+        with pytest.raises(ToolError, match="upper and lower case"):
+            names("POST", "/rpc", body)
+    for body in ({"Lines": [{"amount": 99}]}, {"lines": [{"amount": 1, "Amount": 99}]}):
+        with pytest.raises(ToolError):
+            names("POST", "/pay", body)
 
 
 def calls(path: str, body: Any, kind: str, **more: Any) -> list[Any]:
