@@ -12,6 +12,7 @@ from mitmproxy import http
 from addons.exchange import Exchange, exchange_of
 from addons.services import Services
 from rules import AgentRef, Decision, Effect, EvaluationError, PolicySet
+from rules.opaque_bodies import is_opaque_rule
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Decide:
             "port": destination.port,
             "method": flow.request.method,
             "body_kind": exchange.body.kind,
+            "opaque": exchange.body.opaque,
             "calls": exchange.calls,
             "on_behalf_of": exchange.on_behalf_of,
             "data": exchange.data,
@@ -111,13 +113,19 @@ def _no_decision(exchange: Exchange, error: EvaluationError) -> None:
     )
 
 
+def _code(decision: Decision) -> str:
+    if decision.effect is Effect.REQUIRE_APPROVAL:
+        return "approval_required"
+    return "body_opaque" if is_opaque_rule(decision.rule) else "policy_denied"
+
+
 def _settle(exchange: Exchange, decision: Decision) -> None:
     exchange.decision = decision
     if exchange.observing:
         return
     if decision.effect in (Effect.DENY, Effect.REQUIRE_APPROVAL):
         exchange.deny(
-            "policy_denied" if decision.effect is Effect.DENY else "approval_required",
+            _code(decision),
             decision.reason,
             rule=decision.rule,
             source=decision.source,

@@ -44,13 +44,17 @@ class Denial:
 class Body:
     """What was read of a request's body.
 
-    `kind` is one of `json`, `form`, `text`, `opaque`, `none`, `uninspected`.
-    `data` is the decoded body, `value` what it parses to.
+    `kind` is one of `json`, `ndjson`, `form`, `multipart`, `xml`, `text`, `opaque`, `none`,
+    `uninspected`. `data` is the decoded body, `value` what it parses to.
     """
 
     kind: str = "none"
     data: bytes = b""
     value: Any = None
+    ambiguous: bool = False
+    """True when the destination may read other arguments in it than the firewall does."""
+    opaque: int = 0
+    """How many of its bytes nobody can read: all of an opaque body, the binary parts of others."""
 
 
 @dataclass(frozen=True, slots=True)

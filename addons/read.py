@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-import jiter
 from mitmproxy import http
 
 from addons import mitm_patches
+from addons.content import MAX_FIELDS, parse
 from addons.decode import DecodeError, decode
 from addons.exchange import Body, Exchange, exchange_of
-from addons.grpc_call import has_unsized_body, is_grpc
+from addons.grpc_call import has_unsized_body
 from addons.services import Services
-from rules import HttpRequest, ToolCall, ToolError
+from rules import HttpRequest, Limits, ToolCall, ToolError
 
-MAX_FIELDS = 1000
-"""Names in a query or form beyond which it is refused."""
+LARGE_BYTES, LARGE_ENCODED_BYTES = 64 * 1024, 4096
+"""Bytes of a body beyond which reading it would hold other exchanges up."""
+
+UNKNOWN_BYTES = 2**53 - 1
+"""What a body counts as that says no length: more than any bound."""
 
 
 class Read:
@@ -41,7 +45,8 @@ class Read:
             too_large(exchange, limits.max_body_bytes)
             return
         exchange.streamed = True
-        exchange.body = Body(kind="uninspected")
+        size = UNKNOWN_BYTES if length is None else length
+        exchange.body = Body(kind="uninspected", opaque=size)
         exchange.calls = self._match(flow, exchange)
         flow.request.stream = _counted(exchange)
 
@@ -57,34 +62,39 @@ class Read:
         )
         return options.request_streams == "pass"
 
-    def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decode and parse the body, and match the tools."""
         exchange = exchange_of(flow)
         if exchange.streamed:
-            return
+            return None
         limits = self._services.policy.limits
         raw = flow.request.raw_content or b""
-        content_type = b",".join(exchange.header(flow.request, b"content-type"))
         exchange.request_bytes = len(raw)
         if exchange.body.kind == "uninspected" or len(raw) > limits.max_body_bytes:
             too_large(exchange, limits.max_body_bytes)
+            return None
+        types = exchange.header(flow.request, b"content-type")
+        encodings = exchange.header(flow.request, b"content-encoding")
+        if raw and (len(types) > 1 or len(encodings) > 1):
+            _unreadable(exchange, "it has a Content-Type or Content-Encoding header twice")
+            return None
+        declared = types[0].decode("latin-1") if types else ""
+        encoding = encodings[0].decode("latin-1") if encodings else ""
+        if len(raw) > (LARGE_ENCODED_BYTES if encoding else LARGE_BYTES):
+            return self._read_large(flow, exchange, (raw, encoding, declared, limits))
+        self._settle(flow, exchange, _body(raw, encoding, declared, limits))
+        return None
+
+    async def _read_large(
+        self, flow: http.HTTPFlow, exchange: Exchange, given: tuple[bytes, str, str, Limits]
+    ) -> None:
+        self._settle(flow, exchange, await asyncio.to_thread(_body, *given))
+
+    def _settle(self, flow: http.HTTPFlow, exchange: Exchange, body: Body | DecodeError) -> None:
+        if isinstance(body, DecodeError):
+            _unreadable(exchange, str(body))
             return
-        try:
-            data = raw and decode(
-                raw,
-                b",".join(exchange.header(flow.request, b"content-encoding")).decode("latin-1"),
-                max_bytes=limits.max_body_bytes,
-                max_ratio=limits.max_ratio,
-            )
-            exchange.body = parse(data, content_type.decode("latin-1"))
-        except DecodeError as error:
-            exchange.deny(
-                "body_unreadable",
-                f"The request's body cannot be inspected: {error}.",
-                rule="read",
-                status=400,
-            )
-            return
+        exchange.body = body
         exchange.calls = self._match(flow, exchange)
 
     def _match(self, flow: http.HTTPFlow, exchange: Exchange) -> Sequence[ToolCall]:
@@ -111,6 +121,7 @@ class Read:
                     query=query,
                     body=body.value,
                     body_kind=body.kind,
+                    ambiguous=body.ambiguous,
                     headers=headers,
                 )
                 calls += [call for call in policy.match_tools(request) if call not in calls]
@@ -129,6 +140,26 @@ class Read:
         return ()
 
 
+def _body(raw: bytes, encoding: str, declared: str, limits: Limits) -> Body | DecodeError:
+    """Decode and parse a body, or give why that cannot be done."""
+    try:
+        data = raw and decode(
+            raw, encoding, max_bytes=limits.max_body_bytes, max_ratio=limits.max_ratio
+        )
+        return parse(data, declared)
+    except DecodeError as error:
+        return error
+
+
+def _unreadable(exchange: Exchange, why: str) -> None:
+    exchange.deny(
+        "body_unreadable",
+        f"The request's body cannot be inspected: {why}.",
+        rule="read",
+        status=400,
+    )
+
+
 def too_large(exchange: Exchange, bound: int) -> None:
     """Refuse a body beyond the bound of inspection."""
     exchange.deny(
@@ -140,46 +171,9 @@ def too_large(exchange: Exchange, bound: int) -> None:
     )
 
 
-def parse(data: bytes, content_type: str) -> Body:
-    """Parse a decoded body by what it is, not only by what it says it is.
-
-    Raises `DecodeError` when it claims to be JSON or a form and is not.
-    """
-    if not data:
-        return Body()
-    media = content_type.partition(";")[0].strip().lower()
-    says_json = media == "application/json" or (media.endswith("+json") and not is_grpc(media))
-    if says_json or data.lstrip()[:1] in (b"{", b"["):
-        try:
-            value = jiter.from_json(
-                data, allow_inf_nan=False, catch_duplicate_keys=True, partial_mode=False
-            )
-            return Body("json", data, value)
-        except ValueError:
-            if says_json and media != "application/x-ndjson":
-                raise DecodeError("not valid JSON, or a key stands in it twice") from None
-    if media == "application/x-www-form-urlencoded":
-        try:
-            fields = parse_qs(
-                data.decode("ascii"),
-                keep_blank_values=True,
-                max_num_fields=MAX_FIELDS,
-                errors="strict",
-            )
-        except ValueError:
-            raise DecodeError("not a valid form") from None
-        return Body("form", data, fields)
-    if media.startswith("text/") or media in ("", "application/x-ndjson", "application/xml"):
-        try:
-            return Body("text", data, data.decode("utf-8"))
-        except UnicodeDecodeError:
-            pass
-    return Body("opaque", data)
-
-
 def _note_rpc(exchange: Exchange) -> None:
     """Keep the ids of JSON-RPC requests, so that a denial can answer each of them."""
-    value = exchange.body.value
+    value: Any = exchange.body.value if exchange.body.kind == "json" else None
     batch = isinstance(value, list)
     messages = value if batch else [value]
     ids = [

@@ -173,6 +173,7 @@ class Record:
             "protocol": request.http_version,
             "body": exchange.body.kind,
             "bytes": exchange.request_bytes,
+            **({"opaque": exchange.body.opaque} if exchange.body.opaque else {}),
             "digest": self._digest(b"body", body) if body else "",
         }
 

@@ -14,6 +14,7 @@ from control.agents import Json
 from control.home import BAD_INPUT, complain, home_of, out, print_json, running_on, table
 from control.in_force import bundle_in_force
 from rules import load_bundle
+from rules.opaque_bodies import ANY_SIZE
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +50,7 @@ def show(
         f"Mode {config['mode']}; bodies up to {limits['max_body_bytes']} bytes, "
         f"larger ones: {limits['larger_bodies']}."
     )
-    _table(("destination", "reached at", "region", "redaction"), _destinations(config))
+    _table(("destination", "reached at", "region", "binary", "redaction"), _destinations(config))
     _table(("tool", "is", "arguments must"), _tools(config))
     _table(("rule", "effect", "agents", "destination or tool", "line"), _rules(config))
     _table(("budget or rate", "limit", "of each", "beyond it"), _budgets(config))
@@ -68,7 +69,9 @@ def _destinations(config: Any) -> Iterator[tuple[str, ...]]:
         redact = [
             item for layer in config["layers"].values() for item in layer["redact"].get(name, ())
         ]
-        yield name, "\n".join(places[name]), options["region"], ", ".join(redact)
+        bound = options.get("opaque_bodies", ANY_SIZE)
+        opaque = "any" if bound == ANY_SIZE else f"{bound} bytes" if bound else "none"
+        yield name, "\n".join(places[name]), options["region"], opaque, ", ".join(redact)
 
 
 def _tools(config: Any) -> Iterator[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from rules.compile_arguments import compile_checks
 from rules.compile_layer import LayerCompiler, qualified
 from rules.errors import refused
 from rules.hosts import canonical_host
+from rules.opaque_bodies import ANY_SIZE, opaque_bound, opaque_message, opaque_rule
 from rules.own_rego import OWN_PATH, USER_PATH, own_module
 from rules.policy import ORGANISATION, Part, Policy, load_policy
 from rules.regions import region_names
@@ -61,9 +62,8 @@ class _Compiler:
         self._layers = [ORGANISATION, *tenants]
         self._sources: dict[str, str] = {}
         self._messages: dict[str, str] = {}
-        self._destinations = {
-            part.item["id"]: part.item for part in policy.parts("destinations", ORGANISATION)
-        }
+        self._places = {part.item["id"]: part for part in policy.parts("destinations")}
+        self._destinations = {name: part.item for name, part in self._places.items()}
         self._tools = {part.item["id"]: part for part in policy.parts("tools")}
         self._servers = {
             part.item["mcp"]["server"] for part in self._tools.values() if "mcp" in part.item
@@ -188,7 +188,23 @@ class _Compiler:
             "trace_context": item.get("trace_context", "strip"),
             "mcp": item["id"] in self._servers,
             "request_streams": item.get("request_streams", "read"),
+            **self._opaque(item),
         }
+
+    def _opaque(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Say how many bytes that nobody can read a destination takes, and which rule says so."""
+        limits = self._policy.setting("limits") or {}
+        own = "opaque_bodies" in item
+        bound = opaque_bound((item if own else limits).get("opaque_bodies", "allow"))
+        rule = opaque_rule(item["id"] if own else None)
+        if bound != ANY_SIZE and rule not in self._sources:
+            self._messages[rule] = opaque_message(bound)
+            self._sources[rule] = (
+                self._places[item["id"]].source("opaque_bodies")
+                if own
+                else self._policy.source("limits", "opaque_bodies")
+            )
+        return {"opaque_bodies": bound, "opaque_rule": rule}
 
     def _tool(self, part: Part) -> dict[str, Any]:
         tool = part.item
@@ -246,6 +262,9 @@ def _uses(compiled: dict[str, Any]) -> dict[str, bool]:
         "redaction": any(layer["redact"] for layer in layers),
         "sanitize": any(rule["effect"] == "sanitize" for rule in compiled["rules"].values()),
         "own": compiled["own"],
+        "opaque_bodies": any(
+            place["opaque_bodies"] != ANY_SIZE for place in compiled["destinations"].values()
+        ),
     }
 
 

@@ -36,8 +36,11 @@ class AgentRef:
 class HttpRequest:
     """What tools are matched on; host, path and the names of headers are canonical already.
 
-    `body` is parsed JSON, a form as `dict[str, list[str]]`, text, or None; `body_kind` is one of
-    `json`, `form`, `text`, `opaque`, `none`, `uninspected`.
+    `body` is parsed JSON, a list of that for `ndjson`, a form as `dict[str, list[str]]`, the parts
+    of a multipart form likewise, text, or None; `body_kind` is one of `json`, `ndjson`, `form`,
+    `multipart`, `xml`, `text`, `opaque`, `none`, `uninspected`. `ambiguous` is True when the
+    destination may find other arguments in the body, `opaque` is how many of its bytes nobody can
+    read.
     """
 
     method: str
@@ -49,6 +52,8 @@ class HttpRequest:
     body: Any
     body_kind: str
     headers: Mapping[str, list[str]] = field(default_factory=dict)
+    ambiguous: bool = False
+    opaque: int = 0
 
 
 @dataclass(frozen=True, slots=True)

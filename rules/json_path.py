@@ -67,7 +67,8 @@ def resolve(document: Any, path: tuple[Step, ...]) -> tuple[bool, Any]:
     """Follow a path; gives whether it leads anywhere, and to what.
 
     A path with `EACH` leads to a list with, for each element, a list of its value or an empty one
-    where the element has none. Raises `ToolError` beyond 10,000 elements.
+    where the element has none. Raises `ToolError` beyond 10,000 elements, and for a name that
+    differs from a step in case alone.
     """
     if EACH not in path:
         return _follow(document, path)
@@ -95,9 +96,19 @@ def _spread(elements: Any, rest: tuple[Step, ...], room: list[int]) -> list[list
     return spread
 
 
+def _check_case(document: dict[str, Any], name: str) -> None:
+    """Refuse a member that is the wanted one but for case: some readers take it for that."""
+    folded = name.casefold()
+    if any(other != name and other.casefold() == folded for other in document):
+        raise ToolError("The body has a name that the policy looks at in upper and lower case.")
+
+
 def _follow(document: Any, path: tuple[Step, ...]) -> tuple[bool, Any]:
     for step in path:
-        if isinstance(document, dict) and isinstance(step, str) and step in document:
+        if isinstance(document, dict) and isinstance(step, str):
+            _check_case(document, step)
+            if step not in document:
+                return False, None
             document = document[step]
         elif isinstance(document, list) and str(step).isdecimal() and str(step).isascii():
             if int(str(step)) >= len(document):

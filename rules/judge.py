@@ -89,7 +89,8 @@ class Judge:
             return Verdict(((record.effect, record.rule),))
         key = (
             *(record.who, record.groups_known, record.on_behalf_of, record.connect),
-            *(record.scheme, record.host, record.port, record.method, record.body, record.tools),
+            *(record.scheme, record.host, record.port, record.method, record.body, record.opaque),
+            record.tools,
             *(record.data, record.asked_regions, record.environment, record.facts),
             int(record.now // 60) if self._timed else 0,
             *(record.revision, record.effect, record.rule),
@@ -211,6 +212,7 @@ class Judge:
             port=record.port,
             method=record.method,
             body_kind=record.body,
+            opaque=record.opaque,
             calls=calls,
             on_behalf_of=record.on_behalf_of,
             data=data,

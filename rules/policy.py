@@ -68,6 +68,13 @@ class Policy:
                 return marked.data[key]
         return None
 
+    def source(self, *path: str) -> str:
+        """Give the file and line of an organisation's setting, or of something in it."""
+        for marked in self._of(ORGANISATION):
+            if path[0] in marked.data:
+                return f"{marked.name}:{marked.line(path)}"
+        return f"{self.file}:1"
+
     def parts(self, section: str, layer: str = ORGANISATION) -> Iterator[Part]:
         """Give the items of a section in the order in which they stand."""
         for marked in self._of(layer):

@@ -101,6 +101,7 @@ class PolicyBench:
             "port": http.port,
             "method": http.method,
             "body_kind": http.body_kind,
+            "opaque": http.opaque,
             "on_behalf_of": request.on_behalf_of,
             "data": request.data,
             "asked_regions": policy.asked_regions(http) if request.stage == "request" else (),

@@ -43,7 +43,8 @@ class Asked(TypedDict, total=False):
     """What is asked: all that a decision may depend on, beside the calls.
 
     `stage` is `connect` for a tunnel or `request`, `data` are the labels of what was found in the
-    request, `asked_regions` where it asks to be processed, `now` is seconds since the epoch.
+    request, `asked_regions` where it asks to be processed, `opaque` how many bytes of its body
+    nobody can read, `now` is seconds since the epoch.
     """
 
     stage: Required[str]
@@ -53,6 +54,7 @@ class Asked(TypedDict, total=False):
     port: Required[int]
     method: str
     body_kind: str
+    opaque: int
     on_behalf_of: Sequence[AgentRef]
     data: Sequence[str]
     asked_regions: Sequence[str]
@@ -71,6 +73,7 @@ class _Question:
     port: int
     method: str = ""
     body_kind: str = "none"
+    opaque: int = 0
     on_behalf_of: Sequence[AgentRef] = ()
     data: Sequence[str] = ()
     asked_regions: Sequence[str] = ()
@@ -115,6 +118,7 @@ class PolicySet:
             self._read = ReadSet(config)
             self._fenced: bool = config["uses"]["regions"]
             self._tools = ToolIndex(config["tools"])
+            self._asks_opaque = config["uses"].get("opaque_bodies") is True
             self.reads_headers = any(
                 tool.get("http", {}).get("headers") for tool in config["tools"].values()
             )
@@ -234,7 +238,7 @@ class PolicySet:
         """Take what the policy looks at out of a question, and find what was decided on it."""
         arguments = self._read.arguments(call)
         instant = clock(question.now, self._read.zones) if self._read.zones else {}
-        if self.user_modules:
+        if self.user_modules or (self._asks_opaque and question.opaque):
             return _Seen(arguments, instant, None, None)
         key = self._cache.key(question, question.facts, call, arguments, instant)
         return _Seen(arguments, instant, key, self._cache.get(key) if key is not None else None)
@@ -271,7 +275,7 @@ class PolicySet:
                 "host": question.host,
                 "port": question.port,
             },
-            "request": {"method": question.method, "body": question.body_kind},
+            "request": self._request(question),
             "data": self._data(question, call),
             "environment": {**self._environment, **labels},
         }
@@ -298,6 +302,10 @@ class PolicySet:
                 "arguments": seen.arguments,
             }
         return document
+
+    def _request(self, question: _Question) -> dict[str, Any]:
+        said = {"method": question.method, "body": question.body_kind}
+        return {**said, "opaque": question.opaque} if self._asks_opaque else said
 
     def _agent(self, agent: AgentRef) -> dict[str, Any]:
         known = self._agents.get(agent.id, {}).get("groups", ())

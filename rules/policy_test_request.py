@@ -13,9 +13,11 @@ from rules.decision import AgentRef, Facts, HttpRequest
 from rules.errors import HostError
 from rules.hosts import canonical_host
 from rules.marked_yaml import Path
+from rules.tools import FILE
+from rules.units import size
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
-BODIES = ("json", "form", "text", "mcp")
+BODIES = ("json", "form", "text", "mcp", "multipart", "ndjson", "xml", "opaque")
 
 Mistake = tuple[Path, str, str]
 """Where in the request, what, and how to mend it."""
@@ -75,7 +77,7 @@ def build_request(request: Mapping[str, Any], tenants: Mapping[str, str]) -> Ask
     """Build a request that is whole and has no mistakes; `tenants` are those of known agents."""
     url = urlsplit(request["url"])
     connect = request.get("connect", False)
-    kind, body = _body(request)
+    kind, body, opaque = _body(request)
     method = "CONNECT" if connect else request.get("method", "GET" if kind == "none" else "POST")
     at = request.get("at")
     return AskedRequest(
@@ -94,6 +96,7 @@ def build_request(request: Mapping[str, Any], tenants: Mapping[str, str]) -> Ask
             query=parse_qs(url.query, keep_blank_values=True),
             body=body,
             body_kind=kind,
+            opaque=opaque,
             headers={
                 name.lower(): _texts(value) for name, value in request.get("headers", {}).items()
             },
@@ -141,20 +144,49 @@ def _path(url: SplitResult) -> str:
     return unquote(_ENCODED_SLASH.sub("%25\\g<1>", url.path)) or "/"
 
 
-def _body(request: Mapping[str, Any]) -> tuple[str, Any]:
+def _body(request: Mapping[str, Any]) -> tuple[str, Any, int]:
+    """Give what kind of body it has, what was read of it and how much of it nobody can read."""
     if "json" in request:
-        return "json", request["json"]
+        return "json", request["json"], 0
     if "form" in request:
-        return "form", {name: _texts(value) for name, value in request["form"].items()}
+        return "form", {name: _texts(value) for name, value in request["form"].items()}, 0
     if "text" in request:
-        return "text", request["text"]
+        return "text", request["text"], 0
+    if "multipart" in request:
+        parts = {
+            name: value if isinstance(value, list) else [value]
+            for name, value in request["multipart"].items()
+        }
+        hidden = sum(_hidden(one) for values in parts.values() for one in values)
+        fields = {name: [_part(one) for one in values] for name, values in parts.items()}
+        return "multipart", fields, hidden
+    if "ndjson" in request:
+        return "ndjson", request["ndjson"], 0
+    if "xml" in request:
+        return "xml", None, 0
+    if "opaque" in request:
+        return "opaque", None, size(request["opaque"])
     if "mcp" in request:
         params = {
             "name": request["mcp"]["tool"],
             "arguments": request["mcp"].get("arguments", {}),
         }
-        return "json", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    return "none", None
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        return "json", message, 0
+    return "none", None, 0
+
+
+def _part(value: Any) -> Any:
+    """Give what the firewall knows of a part: its text, its JSON, or that it is a file."""
+    if not isinstance(value, dict):
+        return str(value)
+    if "file" not in value:
+        return value["json"]
+    return {FILE: {"name": value["file"], "type": "", "size": _hidden(value)}}
+
+
+def _hidden(value: Any) -> int:
+    return size(value.get("size", 1)) if isinstance(value, dict) and "file" in value else 0
 
 
 def _texts(value: Any) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rules.decision import ToolCall
+from rules.tools import AMBIGUOUS
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -28,6 +29,9 @@ class ReadSet:
         for tool, guard in _guarded(config):
             arguments[tool] = arguments.get(tool, _NOTHING) | by_guard[guard]
         self._arguments = arguments
+        self._folded = {
+            tool: {name.casefold(): name for name in names} for tool, names in arguments.items()
+        }
         self._all = bool(config["own"])
         self.zones: Sequence[str] = sorted(
             {
@@ -50,10 +54,17 @@ class ReadSet:
         """Give the arguments of a call that the policy looks at."""
         if call is None:
             return {}
-        if self._all:
-            return dict(call.arguments)
         read = self._arguments.get(call.name, _NOTHING)
-        return {name: value for name, value in call.arguments.items() if name in read}
+        folded = self._folded.get(call.name, {})
+        found = {}
+        unsure = []
+        for name, value in call.arguments.items():
+            if self._all or name in read:
+                found[name] = value
+            if read and name not in read and name.casefold() in folded:
+                # Some readers take it for the argument that it is alike but for case.
+                unsure.append(folded[name.casefold()])
+        return found | {name: {AMBIGUOUS: True} for name in unsure} if unsure else found
 
     def declared(self, destination: str, call: ToolCall | None) -> Sequence[str]:
         """Give the data labels that a request has by declaration."""

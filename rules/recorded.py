@@ -9,7 +9,7 @@ from typing import Any
 
 from rules.decision import AgentRef, Effect, Facts
 
-BY_POLICY = frozenset({"policy_denied", "approval_required"})
+BY_POLICY = frozenset({"policy_denied", "approval_required", "body_opaque"})
 """Codes of a refusal that policy itself decided on; each other one came before or after it."""
 
 
@@ -34,6 +34,8 @@ class Recorded:
     destination: str
     method: str
     body: str
+    opaque: int
+    """How many bytes of the body nobody could read."""
     tools: tuple[str, ...]
     data: tuple[str, ...] | None
     """Labels of what was found in it, None where the record does not hold them."""
@@ -96,6 +98,7 @@ def parse_record(record: Mapping[str, Any]) -> Recorded | None:
         destination=str(place.get("id") or ""),
         method=method,
         body=str(request.get("body") or "none"),
+        opaque=_opaque(request),
         tools=_texts(record.get("tools")) or (),
         data=data,
         asked_regions=_texts(record.get("asked_regions")) or (),
@@ -113,6 +116,13 @@ def parse_record(record: Mapping[str, Any]) -> Recorded | None:
         enforced=record.get("enforced") is not False,
         time=time,
     )
+
+
+def _opaque(request: Mapping[str, Any]) -> int:
+    told = request.get("opaque")
+    if told is None and request.get("body") in ("opaque", "uninspected"):
+        told = request.get("bytes")
+    return told if isinstance(told, int) else 0
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rules.decision import HttpRequest, ToolCall
@@ -13,6 +13,14 @@ from rules.json_path import EACH, Step, parse_path, resolve
 MAX_BATCH = 64
 AMBIGUOUS = "$ambiguous"
 """Stands for an argument that has several values; no constraint on one value holds for it."""
+
+FILE, UNREADABLE = "$file", "$unreadable"
+"""Stand for a multipart field that is a file, and for one whose text readers could disagree on."""
+
+_FIELDS = frozenset({"form", "multipart"})
+"""Kinds of bodies that have a list of values for each name."""
+
+_READABLE = frozenset({"json", *_FIELDS})
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
@@ -48,7 +56,7 @@ class _Template:
             return True
         if request.body_kind == "none":
             return False
-        if request.body_kind not in ("json", "form"):
+        if request.body_kind not in _READABLE or request.ambiguous:
             return None
         for path, values in self.body:
             found = _found(request, path)
@@ -129,7 +137,7 @@ class ToolIndex:
                     # It may be this call or another: the rules of both hold.
                     calls.append(ToolCall(template.tool, "http", found, readable=False))
                 elif met:
-                    calls.append(_http_call(template, found, request))
+                    calls += _http_calls(template, found, request)
                     break
         return calls
 
@@ -244,7 +252,7 @@ def _parts(
 
 
 def _found(request: HttpRequest, path: tuple[Step, ...]) -> list[Any]:
-    if request.body_kind == "form":
+    if request.body_kind in _FIELDS:
         return list(request.body.get(path[0], ())) if len(path) == 1 else []
     found, value = resolve(request.body, path)
     if not found:
@@ -253,14 +261,30 @@ def _found(request: HttpRequest, path: tuple[Step, ...]) -> list[Any]:
     return [item for one in value for item in one] if many else [value]
 
 
+def _http_calls(
+    template: _Template, path: dict[str, str], request: HttpRequest
+) -> Iterator[ToolCall]:
+    """Give the call of a request; of JSON lines each is a call of its own."""
+    body = request.body
+    if request.body_kind != "ndjson" or not isinstance(body, list):
+        yield _http_call(template, path, request)
+        return
+    readable = 0 < len(body) <= MAX_BATCH
+    for record in body if readable else [None]:
+        one = replace(request, body=record, body_kind="json", ambiguous=not readable)
+        yield _http_call(template, path, one)
+
+
 def _http_call(template: _Template, path: dict[str, str], request: HttpRequest) -> ToolCall:
     """Gather the arguments of a call from path, query and body."""
     arguments: dict[str, Any] = dict(path)
-    readable = request.body_kind in ("json", "form", "none")
+    readable = request.body_kind == "none" or (
+        request.body_kind in _READABLE and not request.ambiguous
+    )
     for name, values in request.query.items():
         for value in values:
             _add(arguments, name, value)
-    if request.body_kind == "form" and isinstance(request.body, dict):
+    if request.body_kind in _FIELDS and isinstance(request.body, dict):
         for name, values in request.body.items():
             for value in values:
                 _add(arguments, name, value)

@@ -55,15 +55,16 @@ class JsonDocument:
 
 
 class JsonLinesDocument:
-    """JSON texts, one a line."""
+    """JSON texts, one a line, or each behind a record separator (RFC 7464)."""
 
-    def __init__(self, body: bytes) -> None:
-        """Read the body; raises `UnsupportedDocument` where a line is not JSON."""
+    def __init__(self, body: bytes, separator: bytes = b"\n") -> None:
+        """Read the body; raises `UnsupportedDocument` where a record is not JSON."""
         self.leaves: list[Leaf] = []
+        self._separator = separator
         self._lines: list[tuple[bytes, JsonDocument | None, int]] = []
-        for number, line in enumerate(body.split(b"\n")):
+        for number, line in enumerate(body.split(separator)):
             offset = len(self.leaves)
-            if not line.strip(b" \t\r"):
+            if not line.strip(b" \t\r\n"):
                 self._lines.append((line, None, offset))
                 continue
             part = JsonDocument(line)
@@ -82,7 +83,7 @@ class JsonLinesDocument:
             while line + 1 < len(self._lines) and self._lines[line + 1][2] <= index:
                 line += 1
             by_line[line][index - self._lines[line][2]] = replaced[index]
-        return b"\n".join(
+        return self._separator.join(
             part.rebuild(changes) if part is not None and changes else raw
             for (raw, part, _), changes in zip(self._lines, by_line, strict=True)
         )

@@ -178,7 +178,7 @@ restricting(table) := [entry |
 
 common := array.concat(
 	array.concat(array.concat(identity, broken), array.concat(misplaced, spent)),
-	own_causes,
+	array.concat(own_causes, unreadable),
 )
 
 unknown := [[0, -10, "destination-unknown"] | destination == ""]

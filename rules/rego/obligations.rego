@@ -125,6 +125,22 @@ misplaced_here := [[0, 3000000 + fence.order, fence.id] |
 
 misplaced_by_request := [[0, 3000000 + fence.order, fence.id] | some fence in astray]
 
+# What nobody can read ----------------------------------------------------------------------
+
+unreadable := [[0, -6, object.get(place, "opaque_rule", "")] |
+	stage == "request"
+	bound := object.get(place, "opaque_bodies", -1)
+	bound >= 0
+	not within_bound(bound)
+] if {
+	cfg.uses.opaque_bodies == true
+} else := []
+
+within_bound(bound) if {
+	is_number(input.request.opaque)
+	input.request.opaque <= bound
+}
+
 # What it may spend -------------------------------------------------------------------------
 
 accounts := [{"id": id, "key": key} |

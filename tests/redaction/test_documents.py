@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction import HeaderDocument, UnsupportedDocument, UrlDocument, parse_document
+from redaction import (
+    HeaderDocument,
+    RedactionError,
+    UnsupportedDocument,
+    UrlDocument,
+    parse_document,
+)
 from redaction.field_names import NAME_HINT
 
 VALUES = st.recursive(
@@ -136,8 +142,6 @@ def test_forms():
         ("text/plain; charset=iso-8859-1", b"na\xefve", "na\u00efve"),
         ("text/plain; charset=utf-16", "\ufeffhi".encode("utf-16-le"), "hi"),
         ("text/csv", b"a,b\n1,2", "a,b\n1,2"),
-        ("application/xml", b"<a>b</a>", "<a>b</a>"),
-        ("image/svg+xml", b"<svg/>", "<svg/>"),
         ("", b"text", "text"),
     ],
 )
@@ -199,3 +203,132 @@ def test_a_header_cannot_be_made_two():
     assert changed[1] == ("x-other", "b")
     assert "\n" not in changed[0][1]
     assert "\r" not in changed[0][1]
+
+
+def test_xml_texts_attributes_comments_and_cdata():
+    body = (
+        b'<?xml version="1.0"?>\n<p:a xmlns:p="urn:x" ssn="536904399" q=\'1\'>'
+        b"<b>x &amp; &#53;36-90-4399</b><!-- c --><![CDATA[536<90>]]><e/></p:a>\r\n"
+    )
+    document = parse_document("application/soap+xml; charset=utf-8", body)
+    assert {"536904399", "x & 536-90-4399", " c ", "536<90>", "urn:x"} <= set(texts(document))
+    assert document.rebuild({}) == body
+    assert [leaf.hint for leaf in document.leaves if leaf.text == "536904399"] == ["a/ssn"]
+    changed = replace(document, "x & 536-90-4399", "x & <S>")
+    assert changed == body.replace(b"&#53;36-90-4399", b"&lt;S&gt;")
+    changed = replace(document, "536904399", '<"S">')
+    assert changed == body.replace(b"536904399", b"&lt;&quot;S&quot;&gt;")
+    assert replace(document, "536<90>", "]]>") == body.replace(
+        b"<!-- c --><![CDATA[536<90>]]>", b"]]&gt;"
+    )
+    assert replace(document, " c ", " a--b-") == body.replace(b" c ", b" a- -b")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-8-sig", "latin-1"])
+def test_xml_keeps_its_encoding(encoding):
+    declared = "utf-16" if encoding.startswith("utf-16") else encoding.removesuffix("-sig")
+    text = f'<?xml version="1.0" encoding="{declared}"?><a>caf\u00e9</a>'
+    body = text.encode(encoding)
+    document = parse_document("text/xml", body)
+    changed = replace(document, "caf\u00e9", "th\u00e9")
+    assert changed == body.replace(
+        "caf\u00e9".encode(encoding.removesuffix("-sig")).removeprefix(b"\xff\xfe"),
+        "th\u00e9".encode(encoding.removesuffix("-sig")).removeprefix(b"\xff\xfe"),
+    )
+
+
+def test_xml_with_a_value_spread_over_elements_is_refused():
+    document = parse_document("text/xml", b"<p>ssn <i>536-90-</i>4399 <b>ok</b></p>")
+    whole = next(i for i, leaf in enumerate(document.leaves) if leaf.text == "ssn 536-90-4399 ok")
+    with pytest.raises(RedactionError, match="spread"):
+        document.rebuild({whole: "ssn <US_SSN> ok"})
+    run = texts(document).index("ok")
+    assert document.rebuild({whole: "ssn 536-90-4399 no", run: "no"}).endswith(b"<b>no</b></p>")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'<!DOCTYPE a [<!ENTITY x "536">]><a>&x;</a>',
+        b"<!DOCTYPE a SYSTEM 'http://x.example/'><a/>",
+        b"<a>&x;</a>",
+        b"<a>",
+        b"<a/><b/>",
+        b"plain",
+        b"<a>" * 300 + b"</a>" * 300,
+        b'<?xml version="1.0" encoding="utf-7"?><a/>',
+        b'<?xml version="1.0" encoding="utf-16"?><a>\xc3\xa9</a>',
+    ],
+)
+def test_refuses_xml_that_is_not_read_safely(body):
+    with pytest.raises(UnsupportedDocument):
+        parse_document("application/xml", body)
+
+
+FORM = (
+    b'--b1\r\nContent-Disposition: form-data; name="536-90-4399"\r\n\r\nvalue\r\n'
+    b'--b1\r\nContent-Disposition: form-data; name="ssn"; filename="536904399.txt"\r\n'
+    b"Content-Type: application/json\r\nX-Note: mine\r\n\r\n" + b'{"a": "x"}\r\n--b1--\r\n'
+)
+TYPE = "multipart/form-data; boundary=b1"
+
+
+def test_multipart_names_headers_and_contents():
+    document = parse_document(TYPE, FORM)
+    assert {"536-90-4399", "value", "ssn", "536904399.txt", "mine", "x"} <= set(texts(document))
+    assert document.rebuild({}) == FORM
+    kept = ("b1", "application/json", "X-Note")
+    everything = {
+        index: "new" for index, leaf in enumerate(document.leaves) if leaf.text not in kept
+    }
+    changed = document.rebuild(everything)
+    for old in (b"536", b"value", b"mine", b'"x"'):
+        assert old not in changed
+    again = parse_document(TYPE, changed)
+    assert texts(again) == [leaf.text if leaf.text in kept else "new" for leaf in document.leaves]
+
+
+def test_a_replacement_cannot_break_out_of_its_part():
+    document = parse_document(TYPE, FORM)
+    name = texts(document).index("ssn")
+    changed = document.rebuild({name: 'a"\r\nX: 1\\'})
+    assert len(parse_document(TYPE, changed).leaves) == len(document.leaves)
+    with pytest.raises(RedactionError, match="together"):
+        document.rebuild({texts(document).index("value"): "x\r\n--b1--\r\n"})
+    with pytest.raises(RedactionError, match="boundary"):
+        document.rebuild({texts(document).index("b1"): "<US_SSN>"})
+    with pytest.raises(RedactionError, match="header"):
+        document.rebuild({texts(document).index("X-Note"): "<US_SSN>"})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [("base64", b"aW4gNTM2LTkwLTQzOTk="), ("quoted-printable", b"in =35=33=36-90-4399")],
+)
+def test_parts_with_a_transfer_encoding(encoding, written):
+    head = b"--b1\r\nContent-Transfer-Encoding: %s\r\n\r\n" % encoding.encode()
+    body = head + written + b"\r\n--b1--"
+    document = parse_document("multipart/related; boundary=b1", body)
+    assert "in 536-90-4399" in texts(document)
+    changed = replace(document, "in 536-90-4399", "in <S>")
+    assert texts(parse_document("multipart/related; boundary=b1", changed))[2] == "in <S>"
+    with pytest.raises(RedactionError):
+        replace(document, written.decode(), "<S>")
+    with pytest.raises(UnsupportedDocument):
+        parse_document("multipart/related; boundary=b1", head + b"=!\xff\r\n--b1--")
+
+
+def test_a_file_that_is_no_text_is_refused():
+    with pytest.raises(UnsupportedDocument):
+        parse_document(
+            TYPE, FORM.replace(b"application/json", b"image/png ").replace(b"{", b"\x89\0")
+        )
+
+
+def test_json_sequences_and_undeclared_lines():
+    body = b'\x1e{"a":"x"}\n\x1e{"a":"y"}\n'
+    document = parse_document("application/json-seq", body)
+    assert document.rebuild({}) == body
+    assert replace(document, "y", "z") == body.replace(b"y", b"z")
+    lines = parse_document("text/plain", b'{"a":"x"}\n{"a":"\\u0079"}')
+    assert "y" in texts(lines)

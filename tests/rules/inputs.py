@@ -67,6 +67,9 @@ INPUTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         ),
     },
     optional={
+        "request": st.fixed_dictionaries(
+            {}, optional={"opaque": st.sampled_from([0, 1, 1000, 1001, "0", None])}
+        ),
         "tool": st.fixed_dictionaries(
             {
                 "name": st.sampled_from(TOOLS),

@@ -17,7 +17,7 @@ destinations:
   - {id: ehr, hosts: [ehr.test], region: us, tier: clinical, addresses: [10.0.0.0/8]}
   - {id: model, hosts: [model.test], region: us, endpoints: {eu: eu.model.test, us: model.test}}
   - {id: notes, hosts: [notes.test], ports: [443, 8443], schemes: [https]}
-  - {id: graph, hosts: [graph.test], region: eu}
+  - {id: graph, hosts: [graph.test], region: eu, opaque_bodies: 1KB}
 tools:
   - id: pay.create
     destination: pay

@@ -140,6 +140,35 @@ def ask(policy: PolicySet, agent: AgentRef, host: str, **more: Any) -> Any:
     return policy.decide(agent=agent, host=host, **asked)
 
 
+@pytest.mark.parametrize(
+    ("opaque", "rule"),
+    [
+        (0, "graphs"),
+        (1000, "graphs"),
+        (1001, "destination:graph/opaque_bodies"),
+        ("0", "destination:graph/opaque_bodies"),
+        (None, "destination:graph/opaque_bodies"),
+    ],
+)
+def test_no_more_goes_of_what_nobody_can_read(
+    policy: PolicySet, evaluate: Evaluate, opaque: Any, rule: str
+) -> None:
+    call = ToolCall("graph.transfer", "graphql", {})
+    if type(opaque) is int:
+        assert ask(policy, FINANCE, "graph.test", calls=[call], opaque=opaque).rule == rule
+    document = {
+        "stage": "request",
+        "agent": {"id": "finance", "tenant": "default", "groups": [], "proof": "token"},
+        "destination": {"scheme": "https", "host": "graph.test", "port": 443},
+        "request": {"opaque": opaque},
+        "tool": {"name": "graph.transfer", "kind": "graphql", "readable": True, "arguments": {}},
+        "data": [],
+    }
+    assert evaluate(document)["rule"] == rule
+    assert evaluate({**document, "request": {}})["rule"] == "destination:graph/opaque_bodies"
+    assert ask(policy, FINANCE, "pay.test", opaque=10**9, stage="connect").effect is Effect.ALLOW
+
+
 def test_what_nobody_allowed_is_denied(policy: PolicySet) -> None:
     assert ask(policy, AgentRef("guest"), "elsewhere.test").rule == "destination-unknown"
     assert ask(policy, AgentRef("guest"), "pay.test").rule == "default-deny"
@@ -172,6 +201,8 @@ def test_a_call_within_its_bounds_is_allowed(policy: PolicySet) -> None:
         ({"tags": ["a" * 9]}, "tags.each.max_length"),
         ({"items": [[1], []]}, "items.required"),
         ({"items": [[100]]}, "items.under"),
+        ({"Amount": 9000}, "amount.max"),
+        ({"amoun\u0074": 40, "AMOUNT": 40}, "amount.max"),
     ],
 )
 def test_a_constraint_that_is_not_proven_denies(

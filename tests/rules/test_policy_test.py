@@ -52,6 +52,20 @@ CASES = """
      expect: {effect: sanitize, tool: notes.write, redact: [cards]}}
   - {name: the planner is watched, request: {agent: planner, url: "https://model.test/v1"},
      expect: {effect: allow, observed: {effect: deny, rule: watch-planner}, reserve: [daily, team]}}
+  - {name: a small picture goes, request: {agent: planner, url: "https://graph.test/other",
+     opaque: 1KB}, expect: {effect: deny, rule: default-deny}}
+  - {name: a large one does not, request: {agent: planner, url: "https://graph.test/other",
+     multipart: {note: x, scan: [{file: a.png, size: 600}, {file: b.png, size: 401B}]}},
+     expect: {effect: deny, rule: destination:graph/opaque_bodies}}
+  - {name: fields of a multipart form, request: {agent: finance,
+     url: "https://pay.test/v1/payments",
+     multipart: {currency: USD, amount: {json: 40}, lines: {json: [{amount: 3}]}}}, expect: {effect: allow, rule: finance-pays}}
+  - {name: of JSON lines each must hold, request: {agent: finance,
+     url: "https://pay.test/v1/payments",
+     ndjson: [{amount: 40, currency: USD}, {amount: 5001, currency: USD}]},
+     expect: {effect: deny, rule: tool:pay.create/amount.max}}
+  - {name: XML cannot be read, request: {agent: finance, url: "https://pay.test/v1/payments",
+     xml: <pay/>}, expect: {effect: deny, rule: tool:pay.create/readable}}
   - {name: for another, request: {agent: finance, on_behalf_of: [planner],
      url: "https://pay.test/v1/payments", json: {amount: 2, currency: USD, lines: [{amount: 3}]}},
      expect: {effect: allow}}
@@ -77,7 +91,7 @@ def run(bench, cases, head=HEAD):
 def test_cases_of_every_kind_pass(bench):
     results = run(bench, CASES)
     assert [f"{r.case.name}: {d}" for r in results for d in r.differences] == []
-    assert len(results) == 14
+    assert len(results) == 19
     assert results[1].case.source == "t.yaml:15"
     assert "large" in results[1].fired
     assert "finance-pays" in results[1].fired
@@ -223,7 +237,7 @@ def test_the_cases_as_rego_pass_where_the_cases_pass():
     results = run(PolicyBench(bundle), CASES)
     module = emit_rego(results)
     told = outcomes(bundle, module)
-    assert len(told) == 13
+    assert len(told) == 18
     assert all(told.values()), told
     assert "# deploys ask in production: is refused before the policy is asked." in module
     assert "\t" in module

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from rules import HttpRequest, PolicySet, compile_policy, parse_policy
+from rules import HttpRequest, PolicySet, ToolError, compile_policy, parse_policy
+from rules.tools import MAX_BATCH
 
 POLICY = PolicySet(
     compile_policy(
@@ -111,3 +112,53 @@ def test_what_a_path_with_each_finds() -> None:
     (call,) = POLICY.match_tools(request)
     # What stands under the argument's own name is not it.
     assert call.arguments["amounts"] == [[5], []]
+
+
+@pytest.mark.parametrize("name", ["Method", "METHOD"])
+def test_a_name_in_another_case_is_not_looked_past(name: str) -> None:
+    for body in ({name: "transfer"}, {"method": "read", name: "transfer"}):
+        with pytest.raises(ToolError, match="upper and lower case"):
+            names("POST", "/rpc", body)
+    for body in ({"Lines": [{"amount": 99}]}, {"lines": [{"amount": 1, "Amount": 99}]}):
+        with pytest.raises(ToolError):
+            names("POST", "/pay", body)
+
+
+def calls(path: str, body: Any, kind: str, **more: Any) -> list[Any]:
+    request = HttpRequest("POST", "https", "api.test", 443, path, {}, body, kind, **more)
+    return [(call.name, call.readable, call.arguments) for call in POLICY.match_tools(request)]
+
+
+def test_fields_of_a_multipart_form_are_arguments() -> None:
+    body = {"a": ["1"], "b": ["1", "2"], "c": [{"d": 1}]}
+    assert calls("/do", body, "multipart") == [
+        ("act", True, {"a": "1", "b": {"$ambiguous": True}, "c": {"d": 1}})
+    ]
+    assert calls("/do", None, "multipart", ambiguous=True) == [("act", False, {})]
+
+
+def test_each_json_line_is_a_call() -> None:
+    lines = [{"a": 1}, {"a": 2}]
+    assert calls("/do", lines, "ndjson") == [("act", True, {"a": 1}), ("act", True, {"a": 2})]
+    assert calls("/pay", [{"lines": [{"amount": 5}]}], "ndjson") == [
+        ("pay", True, {"lines": [{"amount": 5}], "amounts": [[5]]})
+    ]
+    assert calls("/do", [{"a": 1}, 7], "ndjson") == [("act", True, {"a": 1}), ("act", False, {})]
+    for odd in ([], [{"a": 1}] * (MAX_BATCH + 1)):
+        assert calls("/do", odd, "ndjson") == [("act", False, {})]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("ndjson", [{"method": "read"}]), ("xml", None), ("multipart", None)]
+)
+def test_conditions_on_a_body_of_these_kinds_stay_open(kind: str, body: Any) -> None:
+    found = calls("/rpc", body, kind, ambiguous=kind == "multipart")
+    assert [name for name, _, _ in found] == ["transfer", "other-rpc"]
+    assert not found[0][1]
+
+
+def test_what_may_be_json_and_a_form_is_not_readable() -> None:
+    body = {"method": "read"}
+    assert calls("/rpc", body, "json", ambiguous=True) == [
+        ("transfer", False, {}), ("other-rpc", False, {"method": "read"})
+    ]  # fmt: skip

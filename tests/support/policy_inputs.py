@@ -84,7 +84,11 @@ class PolicyInputs:
             "stage": rnd.choice(("request", "request", "request", "request", "connect")),
             "agent": agent,
             "destination": {"scheme": scheme, "host": host, "port": port},
-            "request": {"method": rnd.choice(("GET", "POST")), "body": "json"},
+            "request": {
+                "method": rnd.choice(("GET", "POST")),
+                "body": "json",
+                "opaque": rnd.choice((0, 0, 0, 1000, 1001, "0")),
+            },
             "region": {
                 "host": rnd.choice(([], ["eu-west-1", "eu"], ["us"])),
                 "asked": rnd.choice(([], [], [["eu"]], [["us"], ["eu"]], [[]])),
