@@ -72,12 +72,12 @@ def test_charsets_that_write_json_alike_are_taken() -> None:
 
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":', b'[{"a":'])
 def test_deep_json_is_refused_at_once(bracket: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(DecodeError, match="nested more than 200 deep"):
         parse(bracket * 1_000_000, "application/json")
     body = parse(bracket * 1_000_000, "text/plain")
     assert body.kind == "text"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 # Forms ----------------------------------------------------------------------------------------
@@ -416,13 +416,13 @@ def test_readable_multiparts_are_read_as_they_were_meant(fields: dict[str, str])
 def test_time_grows_no_faster_than_the_body(declared: str, unit: bytes) -> None:
     def seconds(size: int) -> float:
         data = (unit * (size // len(unit) + 1))[:size]
-        started = time.perf_counter()
+        started = time.process_time()
         for read in (parse, lambda body, kind: parse_document(kind, body)):
             try:
                 read(data, declared)
             except (DecodeError, UnsupportedDocument):
                 pass
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     small = min(seconds(20_000) for _ in range(3))
     large = min(seconds(160_000) for _ in range(2))

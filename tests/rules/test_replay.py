@@ -173,3 +173,20 @@ def test_a_tunnel_is_asked_as_a_tunnel():
 def test_a_host_whose_numbers_are_blanked_out_is_not_guessed():
     result = replay([record("host-########.test", effect="deny")], Judge(policy()))
     assert (result.replayed, dict(result.apart)) == (0, {"host_blanked": 1})
+
+
+def test_what_nobody_could_read_counts_again():
+    bounded = policy(("hosts: [model.test]}", "hosts: [model.test], opaque_bodies: 1KB}"))
+    judge = Judge(bounded)
+
+    def asked(**request):
+        told = record()
+        told["request"] |= request
+        return judge.ask(parse_record(told)).answers
+
+    refused = (("deny", "destination:model/opaque_bodies"),)
+    assert asked(body="opaque", opaque=1001, bytes=400) == refused
+    assert asked(body="multipart", opaque=1001) == refused
+    assert asked(body="uninspected", bytes=2_000_000) == refused
+    assert asked(body="opaque", opaque=1000) == (("allow", "models"),)
+    assert asked(body="json", bytes=2_000_000) == (("allow", "models"),)
