@@ -30,6 +30,12 @@ def refused(stream: HttpStream) -> bool:
     return isinstance(exchange, Exchange) and exchange.denial is not None
 
 
+def _was_waiting(stream: HttpStream) -> bool:
+    """Say whether the client wanted to be asked for its body."""
+    exchange = stream.flow.metadata.get(METADATA_KEY)
+    return isinstance(exchange, Exchange) and bool(exchange.header(stream.flow.request, b"expect"))
+
+
 def _wait_for_head(self: HttpStream, event: RequestHeaders) -> Any:
     yield from _original(self, event)
     waiting = self.client_state == self.state_consume_request_body
@@ -46,6 +52,9 @@ def answer(self: HttpStream) -> Any:
         return
     if self.flow.response is None:
         self.flow.response = http.Response.make(413)
+    if self.flow.request.is_http11 and _was_waiting(self):
+        # It may send its next request where its body would have been.
+        self.flow.response.headers["connection"] = "close"
     self.flow.response.timestamp_start = time.time()
     yield HttpResponseHeadersHook(self.flow)
     if (yield from self.check_killed(True)):

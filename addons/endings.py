@@ -12,14 +12,13 @@ from typing import Any
 import h2.connection
 import h2.errors
 import h2.events
-import h2.stream
 from h2.connection import ConnectionState as Http2State
 from hyperframe.frame import GoAwayFrame
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events
-from mitmproxy.proxy.commands import CloseConnection, SendData
+from mitmproxy.proxy.commands import CloseConnection
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpStream, SendHttp
-from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     RequestProtocolError,
@@ -27,11 +26,12 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Server
-from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Http2Server
+from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
+GONE = "server closed connection"
+
 _send_response = HttpStream.send_response
-_server_event = Http2Server._handle_event
 _h2_event = Http2Client.handle_h2_event
 _goaway = h2.connection.H2Connection._receive_goaway_frame
 _fits = GetHttpConnection.connection_spec_matches
@@ -46,15 +46,9 @@ class Goodbye(h2.events.Event):
     last_stream_id: int
 
 
-@dataclass
-class StopSending(HttpEvent):
-    """Tells a client's connection that the rest of a request is not wanted."""
-
-
 def install() -> None:
     """Have mitmproxy end each side by itself."""
     HttpStream.send_response = _end_with_the_answer  # type: ignore[method-assign]
-    Http2Server._handle_event = _stop_sending  # type: ignore[method-assign]
     BufferedH2Connection._receive_goaway_frame = _hear_goodbye  # type: ignore[method-assign,assignment]
     Http2Client.handle_h2_event = _let_finish  # type: ignore[method-assign]
     GetHttpConnection.connection_spec_matches = _still_fits  # type: ignore[method-assign]
@@ -65,7 +59,8 @@ def install() -> None:
 def _end_with_the_answer(self: HttpStream, already_streamed: bool = False) -> Any:
     """End an exchange with its answer, although its request still goes on.
 
-    What else the client sends is thrown away: its outcome is recorded already.
+    What else the client sends is thrown away: its outcome is recorded already. It is not told to
+    stop, because some clients would then miss their answer.
     """
     yield from _send_response(self, already_streamed)
     going_on = self.client_state == self.state_stream_request_body
@@ -77,22 +72,6 @@ def _end_with_the_answer(self: HttpStream, already_streamed: bool = False) -> An
     cancelled = RequestProtocolError(self.stream_id, "answered already", ErrorCode.CANCEL)
     yield SendHttp(cancelled, self.context.server)
     yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
-    if self.context.client.alpn == b"h2":
-        yield SendHttp(StopSending(self.stream_id), self.context.client)
-
-
-def _stop_sending(self: Http2Server, event: events.Event) -> Any:
-    """Tell a client that has its whole answer to stop sending, which is no error."""
-    if isinstance(event, StopSending | ResponseProtocolError):
-        stream = self.h2_conn.streams.get(event.stream_id)
-        half = h2.stream.StreamState.HALF_CLOSED_LOCAL
-        if stream is not None and stream.state_machine.state is half:
-            self.h2_conn.reset_stream(event.stream_id, h2.errors.ErrorCodes.NO_ERROR)
-            yield SendData(self.conn, self.h2_conn.data_to_send())
-            return
-        if isinstance(event, StopSending):
-            return
-    yield from _server_event(self, event)
 
 
 def _hear_goodbye(self: BufferedH2Connection, frame: GoAwayFrame) -> Any:
@@ -107,12 +86,18 @@ def _let_finish(self: Http2Client, event: Any) -> Any:
     if not isinstance(event, Goodbye):
         return (yield from _h2_event(self, event))
     self.conn.__dict__["leaving"] = True
-    for stream_id in [number for number in self.streams if number > event.last_stream_id]:
-        del self.streams[stream_id]
-        code = self.ReceiveProtocolError.code
-        yield ReceiveHttp(ResponseProtocolError(stream_id, "server closed connection", code))
+    unheard = [number for number in self.streams if number > event.last_stream_id]
+    for outer_id in self.stream_queue:
+        # Not sent yet, for which it has no number on this connection.
+        self.their_stream_id[-1 - outer_id] = outer_id
+        unheard.append(-1 - outer_id)
+    self.stream_queue.clear()
+    for stream_id in unheard:
+        self.streams.pop(stream_id, None)
+        error = ResponseProtocolError(stream_id, GONE, ErrorCode.GENERIC_SERVER_ERROR)
+        yield ReceiveHttp(error)
     if not self.streams:
-        yield from Http2Connection.close_connection(self, "server closed connection")
+        yield from Http2Connection.close_connection(self, GONE)
         return True
     return False
 

@@ -426,7 +426,8 @@ def test_time_grows_no_faster_than_the_body(declared: str, unit: bytes) -> None:
 
     small = min(seconds(20_000) for _ in range(3))
     large = min(seconds(160_000) for _ in range(2))
-    assert large < 40 * small + 0.05
+    # Eight times the body: what grows with its square takes 64 times as long and more.
+    assert large < 50 * small + 0.5
 
 
 def test_a_value_never_stands_in_a_refusal() -> None:

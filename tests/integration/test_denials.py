@@ -73,4 +73,5 @@ def test_a_waiting_upload_is_refused_before_it_is_asked_for(
         )
         answer = read(tls)
     assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in answer
     assert world.touched == []

@@ -164,7 +164,9 @@ def test_an_answer_before_the_end_of_the_upload(place: Place) -> None:
         client.finish(up)
         assert up.status == 200
         assert up.ended
-        client.wait(lambda: up.reset == 0)
+        assert up.reset is None
+        # What else is sent leads nowhere.
+        client.send(up, b"more", end=True)
         other = client.open("/bytes/10")
         client.finish(other)
         assert other.received == 10
@@ -197,11 +199,30 @@ def test_an_upstream_that_says_goodbye_finishes_what_it_began(place: Place) -> N
     with place.http2(place.newer) as client:
         began = client.open("/goodbye/200000")
         client.wait(lambda: began.received > 0)
+        time.sleep(0.15)
         other = client.open("/bytes/10")
         client.finish(began, other)
         assert (began.received, began.ended) == (200_000, True)
         assert other.received == 10
     assert len(place.newer.connections) == 2
+
+
+def test_what_an_upstream_that_goes_has_not_heard_of_fails(place: Place) -> None:
+    place.newer.concurrent = 1
+    try:
+        with place.http2(place.newer) as client:
+            began = client.open("/goodbye/200000")
+            client.wait(lambda: began.received > 0)
+            # The connection takes one stream at a time, and then none.
+            waiting = [client.open("/bytes/10") for _ in range(2)]
+            client.finish(began, *waiting)
+            assert (began.received, began.ended) == (200_000, True)
+            assert {stream.status for stream in waiting} == {502}
+            other = client.open("/bytes/10")
+            client.finish(other)
+            assert other.received == 10
+    finally:
+        place.newer.concurrent = 100
 
 
 def test_h2c_is_not_spoken(place: Place) -> None:

@@ -41,7 +41,7 @@ MACHINE = RegorusEngine(BUNDLE)
 INTERPRETER = interpreter(BUNDLE)
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ALL_INPUTS)
 def test_both_agree(document: dict[str, Any]) -> None:
     INTERPRETER.set_input_json(json.dumps(document))
@@ -64,7 +64,7 @@ def test_the_inputs_reach_every_effect_and_most_rules() -> None:
     seen: set[str] = set()
     effects: set[str] = set()
 
-    @settings(max_examples=600, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=250, deadline=None, database=None, derandomize=True)
     @given(ALL_INPUTS)
     def collect(document: dict[str, Any]) -> None:
         explanation = MACHINE.explain(document)

@@ -18,6 +18,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 import h11
+from h2.settings import SettingCodes
 from hyperframe.frame import GoAwayFrame
 
 from tests.support.authority import LocalCa
@@ -36,6 +37,8 @@ class StreamApi(Upstream):
         self.flow = asyncio.Event()
         self.pace = 0.0
         """Seconds that it takes for each megabyte that comes."""
+        self.concurrent = 100
+        """Streams that a new connection takes at once."""
         self.taken = 0
         self.sent = 0
         self.resets: list[int] = []
@@ -160,6 +163,9 @@ class _Session:
         self._http = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=False, header_encoding="latin-1")
         )
+        self._http.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = api.concurrent
+        # Else the first frame would say what was before.
+        self._http.local_settings.acknowledge()
         self._requests: dict[int, Request] = {}
         self._owed: dict[int, int] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -259,6 +265,7 @@ class _Session:
                 await self._send_data(stream, BLOCK[:size])
                 if kind == "goodbye" and not self._said_goodbye:
                     self._said_goodbye = True
+                    await asyncio.sleep(0.1)
                     frame = GoAwayFrame(0, last_stream_id=stream)
                     self._writer.write(frame.serialize())
                     await asyncio.sleep(0.1)
