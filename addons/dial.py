@@ -1,4 +1,4 @@
-"""Dial: the name resolved once, every address judged, the one to be dialled pinned."""
+"""Dial: the name resolved once, every address judged, those to be dialled pinned."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from addons.resolver import ResolveError
 from addons.services import Services
 from rules import Decision, judge_address
 
-Pins = dict[Destination, tuple[str, tuple[str, ...]]]
-"""The address pinned for each destination, and the ranges it was judged by."""
+Pins = dict[Destination, tuple[tuple[str, ...], tuple[str, ...]]]
+"""The addresses pinned for each destination, and the ranges they were judged by."""
+
+MAX_PINS = 256
+"""Destinations that are pinned on one client connection; beyond that all are resolved anew."""
+
+MAX_ADDRESSES = 8
+"""Addresses of one name that are tried."""
 
 
 class Dial:
-    """Finds the address of a destination that was decided on, and only of such."""
+    """Finds the addresses of a destination that was decided on, and only of such."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -41,12 +47,12 @@ class Dial:
         pinned = pins.get(destination)
         if pinned is None:
             return self._resolve(exchange, destination, decision, pins)
-        address, judged_by = pinned
+        addresses, judged_by = pinned
         if judged_by == decision.dial:
-            exchange.address = address
+            exchange.address, exchange.addresses = addresses[0], addresses
         else:
             # The policy has changed since the name was resolved.
-            self._judge(exchange, destination, decision, pins, [address])
+            self._judge(exchange, destination, decision, pins, addresses)
         return None
 
     async def _resolve(
@@ -83,5 +89,8 @@ class Dial:
                     source=decision.source,
                 )
                 return
-        exchange.address = addresses[0]
-        pins[destination] = addresses[0], decision.dial
+        exchange.addresses = tuple(addresses[:MAX_ADDRESSES])
+        exchange.address = exchange.addresses[0]
+        if len(pins) >= MAX_PINS:
+            pins.clear()
+        pins[destination] = exchange.addresses, decision.dial

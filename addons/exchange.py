@@ -70,7 +70,9 @@ class Exchange:
     routed: Destination | None = None
     """Where the call goes instead, because policy keeps its data in a region."""
     address: str = ""
-    """The one address that was resolved, judged and may be dialled."""
+    """The address that was resolved, judged and is dialled first."""
+    addresses: tuple[str, ...] = ()
+    """All that were judged and may be dialled, in the order in which to try them."""
     body: Body = field(default_factory=Body)
     calls: Sequence[ToolCall] = ()
     data: tuple[str, ...] = ()

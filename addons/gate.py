@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
-from mitmproxy import connection, http, tcp, udp
+from mitmproxy import http, tcp, udp
 from mitmproxy.dns import DNSFlow
 from mitmproxy.proxy import server_hooks
 
+from addons import dial_in_order
 from addons.denial import render
 from addons.exchange import Exchange, exchange_of
-
-Address = tuple[str, int]
+from addons.openings import Opening, Openings
 
 
 class Gate:
-    """Opens for the one address of a recorded exchange and for nothing else."""
+    """Opens for the addresses of a recorded exchange and for nothing else."""
 
     after_denial = True
 
-    def __init__(self) -> None:
-        self._open: WeakKeyDictionary[connection.Client, dict[Address, str]] = WeakKeyDictionary()
+    def __init__(self, openings: Openings | None = None) -> None:
+        self._openings = openings if openings is not None else Openings()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Let a body go through in pieces only when its exchange is recorded."""
@@ -43,21 +41,19 @@ class Gate:
     def _pass(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         destination = exchange.target
         assert destination is not None
-        self._open.setdefault(flow.client_conn, {})[(exchange.address, destination.port)] = (
-            destination.host
-        )
+        addresses = exchange.addresses or (exchange.address,)
+        self._openings.add(flow.client_conn, Opening(destination.host, destination.port, addresses))
         # The address that was judged is what mitmproxy dials; Host and :authority stay.
         flow.request.data.host = exchange.address
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse every dial that no exchange of this client was let through for."""
-        address = data.server.address
-        names = self._open.get(data.client)
-        host = names.get((address[0], address[1])) if names and address else None
-        if host is None:
+        opening = self._openings.find(data.client, data.server.address)
+        if opening is None:
             data.server.error = "refused by the firewall: no recorded decision allows this dial"
             return
-        data.server.sni = host
+        data.server.sni = opening.host
+        dial_in_order.offer(data.server, opening.addresses)
 
     def tcp_start(self, flow: tcp.TCPFlow) -> None:
         """Cut raw TCP off."""

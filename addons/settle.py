@@ -35,16 +35,18 @@ class Settle:
         """Record the outcome of an exchange that was answered."""
         exchange = exchange_of(flow)
         if exchange.denial is None and flow.response is not None:
-            self._settle(exchange, status=flow.response.status_code, error=None)
+            self._settle(flow, exchange, status=flow.response.status_code, error=None)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Record the outcome of an exchange that broke off."""
         exchange = exchange_of(flow)
         if exchange.recorded and exchange.denial is None:
             status = flow.response.status_code if flow.response is not None else None
-            self._settle(exchange, status=status, error=_broken(flow))
+            self._settle(flow, exchange, status=status, error=_broken(flow))
 
-    def _settle(self, exchange: Exchange, *, status: int | None, error: str | None) -> None:
+    def _settle(
+        self, flow: http.HTTPFlow, exchange: Exchange, *, status: int | None, error: str | None
+    ) -> None:
         if exchange.settled:
             return
         exchange.settled = True
@@ -57,6 +59,9 @@ class Settle:
             "duration_us": (time.perf_counter_ns() - exchange.started_ns) // 1000,
             "error": error,
         }
+        dialled = flow.server_conn.peername if flow.server_conn is not None else None
+        if dialled is not None and dialled[0] != exchange.address:
+            entry["address"] = dialled[0]
         self._services.log.submit(entry)
 
 
@@ -68,7 +73,12 @@ def _broken(flow: http.HTTPFlow) -> str:
 
 _BREAKS = {
     "upstream_untrusted": ("Certificate verify failed", "Could not establish TLS", "TLS"),
-    "upstream_unreachable": ("[Errno", "Multiple exceptions", "Connect call failed"),
+    "upstream_unreachable": (
+        "The destination cannot be reached",
+        "[Errno",
+        "Multiple exceptions",
+        "Connect call failed",
+    ),
     "refused_dial": ("Connection killed",),
     "client_gone": ("Client disconnected", "Client closed", "stream reset by client"),
     "upstream_gone": ("Server disconnected", "server closed", "stream reset by server"),
