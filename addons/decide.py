@@ -69,7 +69,7 @@ class Decide:
         except EvaluationError as error:
             _no_decision(exchange, error)
         else:
-            _settle(exchange, decision)
+            _settle(exchange, decision, policy)
         return None
 
     async def _ask(
@@ -91,7 +91,7 @@ class Decide:
         except EvaluationError as error:
             _no_decision(exchange, error)
         else:
-            _settle(exchange, decision)
+            _settle(exchange, decision, policy)
 
 
 def _beside(exchange: Exchange, question: dict[str, Any]) -> dict[str, Any]:
@@ -110,8 +110,9 @@ def _no_decision(exchange: Exchange, error: EvaluationError) -> None:
     )
 
 
-def _settle(exchange: Exchange, decision: Decision) -> None:
+def _settle(exchange: Exchange, decision: Decision, policy: PolicySet) -> None:
     exchange.decision = decision
+    exchange.options = policy.destination_options(decision.destination)
     if exchange.observing:
         return
     if decision.effect in (Effect.DENY, Effect.REQUIRE_APPROVAL):

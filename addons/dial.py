@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Sequence
 from weakref import WeakKeyDictionary
 
@@ -10,7 +11,11 @@ from mitmproxy import connection, http
 from addons.exchange import Destination, Exchange, exchange_of
 from addons.resolver import ResolveError
 from addons.services import Services
-from rules import Decision, judge_address
+from addons.upstream_proxy import UpstreamProxy
+from addons.upstream_trust import TrustError
+from rules import Decision, judge_address, parse_address
+
+logger = logging.getLogger(__name__)
 
 Pins = dict[Destination, tuple[tuple[str, ...], tuple[str, ...]]]
 """The addresses pinned for each destination, and the ranges they were judged by."""
@@ -43,7 +48,70 @@ class Dial:
         destination, decision = exchange.target, exchange.decision
         if destination is None or decision is None:
             raise RuntimeError("dial ran before locate and decide")
+        if not self._trusted(exchange):
+            return None
         pins = self._pins.setdefault(flow.client_conn, {})
+        proxy = self._services.upstream_proxy
+        if proxy is not None and exchange.options.via != "direct":
+            exchange.proxy = proxy
+            return self._through(exchange, destination, decision, pins, proxy)
+        return self._pin(exchange, destination, decision, pins)
+
+    def _trusted(self, exchange: Exchange) -> bool:
+        """See whether the files by which the destination is trusted are still good."""
+        try:
+            self._services.trust.roots(exchange.options)
+            self._services.trust.certificate(exchange.options)
+        except TrustError as error:
+            logger.warning("%s.", error)
+            exchange.deny(
+                "trust_unavailable",
+                "A certificate file that the policy names for this destination cannot be used, so "
+                "nothing was sent. The firewall's own messages name it.",
+                rule="dial",
+                status=503,
+            )
+            return False
+        return True
+
+    async def _through(
+        self,
+        exchange: Exchange,
+        destination: Destination,
+        decision: Decision,
+        pins: Pins,
+        proxy: UpstreamProxy,
+    ) -> None:
+        """Find what the proxy is asked for: an address that was judged, or a name."""
+        if not proxy.addresses:
+            try:
+                await proxy.look_up()
+            except ResolveError:
+                exchange.deny(
+                    "upstream_proxy_unavailable",
+                    "The firewall's upstream proxy has no address now, so nothing was sent. Its "
+                    "operator finds the proxy under aegis_upstream_proxy.",
+                    rule="dial",
+                    status=502,
+                )
+                return
+        if proxy.place.names and parse_address(destination.host) is None:
+            exchange.address, exchange.addresses = "", (destination.host,)
+            return
+        waiting = self._pin(exchange, destination, decision, pins)
+        if waiting is not None:
+            await waiting
+        # The proxy may have no IPv6, and does not try a second address.
+        exchange.addresses = tuple(sorted(exchange.addresses, key=lambda found: ":" in found))
+        exchange.address = exchange.addresses[0] if exchange.addresses else ""
+
+    def _pin(
+        self,
+        exchange: Exchange,
+        destination: Destination,
+        decision: Decision,
+        pins: Pins,
+    ) -> Awaitable[None] | None:
         pinned = pins.get(destination)
         if pinned is None:
             return self._resolve(exchange, destination, decision, pins)

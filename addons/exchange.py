@@ -11,8 +11,9 @@ from typing import Any
 
 from mitmproxy import http
 
+from addons.upstream_proxy import UpstreamProxy
 from ledger import Agent
-from rules import AgentRef, Decision, ToolCall
+from rules import AgentRef, Decision, DestinationOptions, ToolCall
 
 METADATA_KEY = "aegis"
 
@@ -73,6 +74,10 @@ class Exchange:
     """The address that was resolved, judged and is dialled first."""
     addresses: tuple[str, ...] = ()
     """All that were judged and may be dialled, in the order in which to try them."""
+    options: DestinationOptions = field(default_factory=DestinationOptions)
+    """What else the policy that decided says of the destination."""
+    proxy: UpstreamProxy | None = None
+    """The proxy of the operator's network that the call leaves through."""
     body: Body = field(default_factory=Body)
     calls: Sequence[ToolCall] = ()
     data: tuple[str, ...] = ()
@@ -87,6 +92,8 @@ class Exchange:
     """What the policy in the shadow of the one in force would have decided."""
     denial: Denial | None = None
     redacted: Counter[str] = field(default_factory=Counter)
+    tunnel: bool = False
+    """True when the whole tunnel passes through unread, because policy says so."""
     streamed: bool = False
     """True when the body goes through unread, in pieces, because policy says so."""
     recorded: bool = False

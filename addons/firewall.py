@@ -20,18 +20,21 @@ from addons.identify import Identify  # noqa: E402
 from addons.label import Label  # noqa: E402
 from addons.locate import Locate  # noqa: E402
 from addons.on_behalf_of import OnBehalfOf  # noqa: E402
+from addons.openings import Openings  # noqa: E402
 from addons.read import Read  # noqa: E402
 from addons.record import Record  # noqa: E402
 from addons.route import Route  # noqa: E402
 from addons.sanitise import Sanitise  # noqa: E402
 from addons.services import Services  # noqa: E402
 from addons.settle import Settle  # noqa: E402
+from addons.through_proxy import ThroughProxy  # noqa: E402
 from addons.trace_context import TraceContext  # noqa: E402
+from addons.upstream_tls import UpstreamTls  # noqa: E402
 
 
 def steps() -> list[Any]:
     """Make the steps of one firewall behind their guard."""
-    services = Services()
+    services, openings = Services(), Openings()
     return [
         services,
         Guard(
@@ -49,7 +52,9 @@ def steps() -> list[Any]:
                 Dial(services),
                 Record(services),
                 Settle(services),
-                Gate(),
+                Gate(openings),
+                ThroughProxy(openings),
+                UpstreamTls(services, openings),
             ]
         ),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitmproxy import http, tcp, udp
+from mitmproxy import connection, http, tcp, udp
 from mitmproxy.dns import DNSFlow
 from mitmproxy.proxy import server_hooks
 
@@ -33,7 +33,7 @@ class Gate:
         exchange = exchange_of(flow)
         if exchange.streamed:
             return
-        if exchange.denial is None and exchange.recorded and exchange.address:
+        if exchange.denial is None and exchange.recorded and exchange.addresses:
             self._pass(flow, exchange)
         elif flow.response is None:
             flow.response = render(exchange)
@@ -41,19 +41,34 @@ class Gate:
     def _pass(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         destination = exchange.target
         assert destination is not None
-        addresses = exchange.addresses or (exchange.address,)
-        self._openings.add(flow.client_conn, Opening(destination.host, destination.port, addresses))
+        opening = Opening(
+            destination.host,
+            destination.port,
+            exchange.addresses,
+            exchange.options,
+            exchange.proxy,
+        )
+        self._openings.add(flow.client_conn, opening)
         # The address that was judged is what mitmproxy dials; Host and :authority stay.
-        flow.request.data.host = exchange.address
+        flow.request.data.host = opening.addresses[0]
+        if flow.server_conn.via != opening.via:
+            # The server that all requests of a client begin with stays as it is.
+            flow.server_conn = connection.Server(address=flow.server_conn.address)
+            flow.server_conn.via = opening.via
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse every dial that no exchange of this client was let through for."""
         opening = self._openings.find(data.client, data.server.address)
-        if opening is None:
-            data.server.error = "refused by the firewall: no recorded decision allows this dial"
+        if opening is not None and opening.proxy is None:
+            data.server.sni = opening.host
+            dial_in_order.offer(data.server, opening.addresses)
             return
-        data.server.sni = opening.host
-        dial_in_order.offer(data.server, opening.addresses)
+        proxy = self._openings.proxy(data.client, data.server.address)
+        if proxy is not None:
+            data.server.sni = proxy.place.host
+            dial_in_order.offer(data.server, proxy.addresses)
+            return
+        data.server.error = "refused by the firewall: no recorded decision allows this dial"
 
     def tcp_start(self, flow: tcp.TCPFlow) -> None:
         """Cut raw TCP off."""

@@ -15,7 +15,7 @@ from mitmproxy import ctx, http, version
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHeadersHook
 
-from addons import back_pressure, dial_in_order
+from addons import back_pressure, dial_in_order, through_proxy
 from addons.exchange import METADATA_KEY, Exchange
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def apply(*, max_body: Callable[[], int]) -> None:
     HttpStream.check_body_size = _check_body_size  # type: ignore[method-assign]
     back_pressure.install()
     dial_in_order.install()
+    through_proxy.install()
 
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection
+
+from addons.upstream_proxy import Spec, UpstreamProxy
+from rules import DestinationOptions
 
 Address = tuple[str, int]
 
@@ -18,12 +21,20 @@ MAX_OPENINGS = 256
 class Opening:
     """A destination that a recorded decision opened, and how it is dialled.
 
-    `addresses` are those that were judged, in the order in which to try them.
+    `addresses` are those that were judged, in the order in which to try them; through a proxy that
+    wants names it is the name. `proxy` is None for a direct dial.
     """
 
     host: str
     port: int
     addresses: tuple[str, ...]
+    options: DestinationOptions = field(default_factory=DestinationOptions)
+    proxy: UpstreamProxy | None = None
+
+    @property
+    def via(self) -> Spec | None:
+        """What mitmproxy calls the way."""
+        return self.proxy.via if self.proxy is not None else None
 
 
 class Openings:
@@ -47,3 +58,12 @@ class Openings:
         """Give what a client may dial at an address, None when that is shut."""
         kept = self._kept.get(client)
         return kept.get((address[0], address[1])) if kept and address else None
+
+    def proxy(self, client: connection.Client, address: Address | None) -> UpstreamProxy | None:
+        """Give the proxy at an address that one of the client's destinations is reached through."""
+        if address is None:
+            return None
+        for opening in self._kept.get(client, {}).values():
+            if opening.via is not None and opening.via[1] == (address[0], address[1]):
+                return opening.proxy
+        return None

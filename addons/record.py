@@ -157,6 +157,7 @@ class Record:
             "address": exchange.address,
             "region": region,
             **({"routed": exchange.routed.host} if exchange.routed is not None else {}),
+            **_way(exchange),
         }
 
     def _request(self, flow: http.HTTPFlow, exchange: Exchange) -> dict[str, Any]:
@@ -174,6 +175,18 @@ class Record:
     def _digest(self, what: bytes, data: bytes) -> str:
         """Commit to a value that may be personal: keyed, so that it cannot be guessed."""
         return hmac.digest(self._services.redactor.key, what + b"\0" + data, hashlib.sha256).hex()
+
+
+def _way(exchange: Exchange) -> dict[str, Any]:
+    """Tell what is unusual about how the destination is reached."""
+    found: dict[str, Any] = {}
+    if exchange.tunnel:
+        found["tls"] = "passthrough"
+    if exchange.proxy is not None:
+        found["via"] = "proxy"
+        if exchange.addresses and not exchange.address:
+            found["judged"] = "name"
+    return found
 
 
 def obligations(decision: Decision) -> dict[str, Any]:

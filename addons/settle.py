@@ -60,7 +60,7 @@ class Settle:
             "error": error,
         }
         dialled = flow.server_conn.peername if flow.server_conn is not None else None
-        if dialled is not None and dialled[0] != exchange.address:
+        if dialled is not None and exchange.proxy is None and dialled[0] != exchange.address:
             entry["address"] = dialled[0]
         self._services.log.submit(entry)
 
@@ -73,6 +73,8 @@ def _broken(flow: http.HTTPFlow) -> str:
 
 _BREAKS = {
     "upstream_untrusted": ("Certificate verify failed", "Could not establish TLS", "TLS"),
+    "upstream_proxy_refused": ("The upstream proxy refused",),
+    "upstream_proxy_failed": ("The upstream proxy",),
     "upstream_unreachable": (
         "The destination cannot be reached",
         "[Errno",

@@ -19,7 +19,7 @@ from control.agents import open_agents
 from control.environment import agent_environment
 from control.home import HomeFolder, Running, complain, home_of, running_on
 from control.lifetime import parse_lifetime
-from control.options import HostsFile, UpstreamCa, as_arguments
+from control.options import HostsFile, UpstreamCa, UpstreamProxy, as_arguments
 from ledger import Home, LedgerError, LogReader, Summary, split_token
 
 NOT_EXECUTABLE = 126
@@ -50,6 +50,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary in JSON.")] = False,
     upstream_ca: UpstreamCa = None,
+    upstream_proxy: UpstreamProxy = "",
     hosts_file: HostsFile = None,
     folder: HomeFolder = None,
 ) -> None:
@@ -60,7 +61,12 @@ def run(
     """
     home = home_of(context, folder)
     own = as_arguments(
-        {"--policy": policy, "--upstream-ca": upstream_ca, "--hosts-file": hosts_file}
+        {
+            "--policy": policy,
+            "--upstream-ca": upstream_ca,
+            "--upstream-proxy": upstream_proxy,
+            "--hosts-file": hosts_file,
+        }
     )
     with closing(open_agents(home)) as agents, _Signals() as signals:
         if agent != DEFAULT_AGENT:

@@ -20,6 +20,7 @@ from control.options import (
     Labels,
     OpaUrl,
     UpstreamCa,
+    UpstreamProxy,
     as_arguments,
     as_settings,
 )
@@ -61,6 +62,7 @@ def up(
         str, typer.Option(help="Base URL of an OTLP/HTTP collector for spans.")
     ] = "",
     upstream_ca: UpstreamCa = None,
+    upstream_proxy: UpstreamProxy = "",
     hosts_file: HostsFile = None,
     labels: Labels = None,
     opa_url: OpaUrl = "",
@@ -85,6 +87,7 @@ def up(
             "--workers": workers,
             "--otlp-endpoint": otlp_endpoint,
             "--upstream-ca": upstream_ca,
+            "--upstream-proxy": upstream_proxy,
             "--hosts-file": hosts_file,
         }
     ) + as_settings(labels, opa_url)

@@ -182,6 +182,7 @@ class _Compiler:
             ],
             "trace_context": item.get("trace_context", "strip"),
             "mcp": item["id"] in self._servers,
+            **{key: item[key] for key in ("via", "trust", "client_certificate") if key in item},
         }
 
     def _tool(self, part: Part) -> dict[str, Any]:

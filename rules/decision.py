@@ -165,9 +165,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class DestinationOptions:
-    """What else a policy says of a destination."""
+    """What else a policy says of a destination.
+
+    `via` is `direct`, `proxy` or empty for what is usual; `trust` and `client_certificate` name
+    files of the home folder.
+    """
 
     region: str = ""
     tier: str = ""
     trace_context: str = "strip"
     tls: str = "intercept"
+    via: str = ""
+    trust: str = ""
+    client_certificate: str = ""

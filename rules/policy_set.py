@@ -114,7 +114,11 @@ class PolicySet:
             )
             self.destinations: Mapping[str, DestinationOptions] = {
                 name: DestinationOptions(
-                    item["region"], item["tier"], item["trace_context"], item["tls"]
+                    item["region"],
+                    item["tier"],
+                    item["trace_context"],
+                    item["tls"],
+                    **{key: item[key] for key in _OPTIONAL if key in item},
                 )
                 for name, item in config["destinations"].items()
             }
@@ -362,5 +366,7 @@ def _together(decided: Sequence[Decision]) -> Decision:
 def _all(parts: Any) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(item for part in parts for item in part))
 
+
+_OPTIONAL = ("via", "trust", "client_certificate")
 
 _ANYBODY = {"channel": "", "approvers": 1, "expires_seconds": 900}
