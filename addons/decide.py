@@ -67,9 +67,9 @@ class Decide:
         try:
             decision = policy.decide(**question)
         except EvaluationError as error:
-            _no_decision(exchange, error)
+            no_decision(exchange, error)
         else:
-            _settle(exchange, decision, policy)
+            settle(exchange, decision, policy)
         return None
 
     async def _ask(
@@ -89,9 +89,9 @@ class Decide:
         try:
             decision = await evaluator.decide(policy, question)
         except EvaluationError as error:
-            _no_decision(exchange, error)
+            no_decision(exchange, error)
         else:
-            _settle(exchange, decision, policy)
+            settle(exchange, decision, policy)
 
 
 def _beside(exchange: Exchange, question: dict[str, Any]) -> dict[str, Any]:
@@ -99,8 +99,10 @@ def _beside(exchange: Exchange, question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "data": exchange.candidate_data}
 
 
-def _no_decision(exchange: Exchange, error: EvaluationError) -> None:
-    logger.warning("No decision: %s.", error)
+def no_decision(exchange: Exchange, error: Exception) -> None:
+    """Refuse what the policy gave no decision on."""
+    known = isinstance(error, EvaluationError)
+    logger.warning("No decision: %s.", error if known else type(error).__name__)
     exchange.deny(
         "policy_error",
         "The policy gave no decision on this request, so it was not sent. "
@@ -110,7 +112,8 @@ def _no_decision(exchange: Exchange, error: EvaluationError) -> None:
     )
 
 
-def _settle(exchange: Exchange, decision: Decision, policy: PolicySet) -> None:
+def settle(exchange: Exchange, decision: Decision, policy: PolicySet) -> None:
+    """Take a decision into the exchange, and refuse what it does not let through."""
     exchange.decision = decision
     exchange.options = policy.destination_options(decision.destination)
     if exchange.observing:

@@ -37,14 +37,15 @@ class Dial:
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Resolve for a request whose body goes through in pieces."""
         exchange = exchange_of(flow)
-        return self._dial(flow, exchange) if exchange.streamed else None
+        return self.find(flow, exchange) if exchange.streamed else None
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Resolve for a request that was read whole."""
         exchange = exchange_of(flow)
-        return None if exchange.streamed else self._dial(flow, exchange)
+        return None if exchange.streamed else self.find(flow, exchange)
 
-    def _dial(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+    def find(self, flow: http.HTTPFlow, exchange: Exchange) -> Awaitable[None] | None:
+        """Find the addresses of what was decided on, or refuse it; what is given is awaited."""
         destination, decision = exchange.target, exchange.decision
         if destination is None or decision is None:
             raise RuntimeError("dial ran before locate and decide")

@@ -21,8 +21,10 @@ from addons.label import Label  # noqa: E402
 from addons.locate import Locate  # noqa: E402
 from addons.on_behalf_of import OnBehalfOf  # noqa: E402
 from addons.openings import Openings  # noqa: E402
+from addons.passthrough import Passthrough  # noqa: E402
 from addons.read import Read  # noqa: E402
 from addons.record import Record  # noqa: E402
+from addons.refused_certificate import RefusedCertificate  # noqa: E402
 from addons.route import Route  # noqa: E402
 from addons.sanitise import Sanitise  # noqa: E402
 from addons.services import Services  # noqa: E402
@@ -35,6 +37,7 @@ from addons.upstream_tls import UpstreamTls  # noqa: E402
 def steps() -> list[Any]:
     """Make the steps of one firewall behind their guard."""
     services, openings = Services(), Openings()
+    dial, record = Dial(services), Record(services)
     return [
         services,
         Guard(
@@ -46,15 +49,17 @@ def steps() -> list[Any]:
                 Read(services),
                 Label(services),
                 Decide(services),
+                Passthrough(services, openings, dial, record),
                 TraceContext(services),
                 Sanitise(services),
                 Route(),
-                Dial(services),
-                Record(services),
+                dial,
+                record,
                 Settle(services),
                 Gate(openings),
                 ThroughProxy(openings),
                 UpstreamTls(services, openings),
+                RefusedCertificate(services),
             ]
         ),
     ]

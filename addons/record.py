@@ -40,7 +40,7 @@ class Record:
             flow.request.stream = False
             exchange.streamed = False
         elif exchange.streamed:
-            return self._record(flow, exchange)
+            return self.write(flow, exchange)
         return None
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -49,7 +49,7 @@ class Record:
 
     async def _answer(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)
-        await self._record(flow, exchange)
+        await self.write(flow, exchange)
         if exchange.denial is not None:
             flow.response = render(exchange)
 
@@ -63,9 +63,10 @@ class Record:
                 rule="framing",
                 status=400,
             )
-            await self._record(flow, exchange)
+            await self.write(flow, exchange)
 
-    async def _record(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    async def write(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Record a decision, or refuse what cannot be recorded."""
         services = self._services
         services.spans.decided(flow, exchange)
         entry = self._entry(flow, exchange)
@@ -117,6 +118,8 @@ class Record:
         }
         if denial is not None:
             entry["code"] = denial.code
+        if exchange.tunnel:
+            entry["stage"] = "request"
         return entry
 
     def _circumstances(self, exchange: Exchange) -> dict[str, Any]:

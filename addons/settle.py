@@ -42,7 +42,7 @@ class Settle:
         exchange = exchange_of(flow)
         if exchange.recorded and exchange.denial is None:
             status = flow.response.status_code if flow.response is not None else None
-            self._settle(flow, exchange, status=status, error=_broken(flow))
+            self._settle(flow, exchange, status=status, error=broken(_text(flow)))
 
     def _settle(
         self, flow: http.HTTPFlow, exchange: Exchange, *, status: int | None, error: str | None
@@ -65,11 +65,21 @@ class Settle:
         self._services.log.submit(entry)
 
 
-def _broken(flow: http.HTTPFlow) -> str:
+def _text(flow: http.HTTPFlow) -> str:
+    return flow.error.msg if flow.error is not None else ""
+
+
+def broken(text: str) -> str:
     """Name what broke, without the text of the error, which may quote the exchange."""
-    text = flow.error.msg if flow.error is not None else ""
+    if text in CUTS:
+        return text
     return next((name for name, signs in _BREAKS.items() if text.startswith(signs)), "broken_off")
 
+
+CUTS = frozenset(
+    {"token_revoked", "policy_denied", "policy_changed", "address_refused", "not_decided"}
+)
+"""Why the firewall itself ended what was open."""
 
 _BREAKS = {
     "upstream_untrusted": ("Certificate verify failed", "Could not establish TLS", "TLS"),

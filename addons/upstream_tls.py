@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections import OrderedDict
 from typing import Any
 
@@ -13,8 +14,10 @@ from OpenSSL import SSL
 
 from addons.openings import Openings
 from addons.services import Services
-from addons.upstream_trust import Stamp
+from addons.upstream_trust import Stamp, TrustError
 from rules import DestinationOptions
+
+logger = logging.getLogger(__name__)
 
 MAX_CONTEXTS = 256
 MAX_SESSIONS = 1024
@@ -39,17 +42,34 @@ class UpstreamTls:
         self._keys: OrderedDict[str, Key] = OrderedDict()
 
     def tls_start_server(self, data: tls.TlsData) -> None:
-        """Give a connection to an upstream its TLS; where none is right it gets none and ends."""
-        server, data.ssl_conn = data.conn, None
+        """Give a connection to an upstream its TLS; where none is right, one that nothing passes.
+
+        It is never left to mitmproxy's own addon, which may come after this step.
+        """
+        server, data.ssl_conn = data.conn, _nothing()
         if data.is_dtls or not isinstance(server, connection.Server):
             return
         found = self._wanted(data.context.client, server)
         if found is None:
             return
-        name, options = found
+        try:
+            data.ssl_conn = self._made(data.context.client, server, *found)
+        except Exception as error:
+            # What a file of the operator's holds is no secret, but what OpenSSL says of it is none
+            # of the agent's business.
+            said = str(error) if isinstance(error, TrustError) else type(error).__name__
+            logger.warning("No TLS to the destination: %s.", said)
+
+    def _made(
+        self,
+        client: connection.Client,
+        server: connection.Server,
+        name: str,
+        options: DestinationOptions,
+    ) -> SSL.Connection:
         server.sni = name
         if not server.alpn_offers:
-            offers = data.context.client.alpn_offers
+            offers = client.alpn_offers
             server.alpn_offers = tuple(x for x in offers if ctx.options.http2 or x != b"h2")
         trust = self._services.trust
         context_key = (trust.roots(options), trust.certificate(options), *_settings())
@@ -67,7 +87,7 @@ class UpstreamTls:
         self._keys[server.id] = key
         if len(self._keys) > MAX_SESSIONS:
             self._keys.popitem(last=False)
-        data.ssl_conn = made
+        return made
 
     def tls_established_server(self, data: tls.TlsData) -> None:
         """Keep the connection, whose session arrives later, for the next to the same upstream."""
@@ -120,6 +140,15 @@ class UpstreamTls:
         if len(self._contexts) > MAX_CONTEXTS:
             self._contexts.popitem(last=False)
         return made
+
+
+def _nothing() -> SSL.Connection:
+    """Make a connection that trusts nobody, so that its handshake fails."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_verify(SSL.VERIFY_PEER)
+    made = SSL.Connection(context)
+    made.set_connect_state()
+    return made
 
 
 def _expect(made: SSL.Connection, name: str) -> None:

@@ -122,6 +122,9 @@ class PolicySet:
                 )
                 for name, item in config["destinations"].items()
             }
+            self.passes_through = any(
+                options.tls == "passthrough" for options in self.destinations.values()
+            )
         except (KeyError, TypeError):
             raise refused(
                 "bundle",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.support.authority import LocalCa
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.firewall import Firewall
 from tests.support.process import PROJECT
+from tests.support.tls_client import pinned, tunnel
 
 SECRET = "carol:correct horse"
 POLICY = """\
@@ -41,8 +43,13 @@ destinations:
   - id: six
     hosts: [six.example.test]
     ports: [{ehr.port}]
+  - id: pinned
+    hosts: [{mcp.name}]
+    ports: [{mcp.port}]
+    addresses: [127.0.0.0/8]
+    tls: passthrough
 rules:
-  - {{id: all, agents: ["*"], destinations: [files, plain, straight, six], effect: allow}}
+  - {{id: all, agents: ["*"], destinations: [files, plain, straight, six, pinned], effect: allow}}
 """
 
 
@@ -171,6 +178,24 @@ def test_an_ipv6_address_is_asked_for_as_one(place: Behind, world: World) -> Non
     with client(place.firewall) as http:
         http.get(f"https://six.example.test:{world.ehr.port}/")
     assert [one.authority for one in place.proxy.asked] == [f"[2606:4700::1111]:{world.ehr.port}"]
+
+
+def test_what_passes_through_unread_leaves_through_the_proxy_too(
+    place: Behind, world: World
+) -> None:
+    assert world.mcp.ca is not None
+    ca, name = world.mcp.ca.pem, world.mcp.name
+    with pinned(tunnel(place.firewall, f"{name}:{world.mcp.port}"), ca, name) as tls:
+        tls.sendall(b"GET /nothing HTTP/1.1\r\nHost: %s\r\n\r\n" % name.encode())
+        assert tls.recv(65536).startswith(b"HTTP/1.1 ")
+    assert [one.authority for one in place.proxy.asked] == [f"127.0.0.1:{world.mcp.port}"]
+    assert place.last() is None
+    record = place.firewall.decisions()[-1]["destination"]
+    assert (record["via"], record["tls"]) == ("proxy", "passthrough")
+    place.proxy.answer = b"HTTP/1.1 403 No\r\n\r\n"
+    with pytest.raises((ssl.SSLError, OSError)):
+        pinned(tunnel(place.firewall, f"{name}:{world.mcp.port}"), ca, name)
+    assert place.last() == "upstream_proxy_refused"
 
 
 @pytest.mark.parametrize(
