@@ -63,5 +63,5 @@ def test_a_hello_may_be_cut_into_records() -> None:
     ],
 )
 def test_what_is_no_hello_is_told_at_once(data: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         read_hello(data)
