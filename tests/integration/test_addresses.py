@@ -33,7 +33,7 @@ def firewall(
     made = Firewall(folder, POLICY.format(**vars(world)), world.files, kind=request.param)
     (folder / "hosts").write_text(
         # The first has no route or nobody who listens, as IPv6 often has.
-        f"fd00::1 {world.files.name}\n127.0.0.2 {world.files.name}\n127.0.0.1 {world.files.name}\n"
+        f"fd00::1 {world.files.name}\n127.0.0.1 {world.files.name}\n127.0.0.2 {world.files.name}\n"
         "127.0.0.1 bad.files.example.test\n10.0.0.1 bad.files.example.test\n"
         "127.0.0.2 gone.files.example.test\n127.0.0.3 gone.files.example.test\n"
     )

@@ -28,6 +28,11 @@ destinations:
     ports: [{corporate.port}]
     addresses: [127.0.0.0/8]
     trust: corporate
+  - id: misnamed
+    hosts: [misnamed.example.test]
+    ports: [{corporate.port}]
+    addresses: [127.0.0.0/8]
+    trust: corporate
   - id: usual
     hosts: [{usual.name}]
     ports: [{usual.port}]
@@ -45,7 +50,10 @@ destinations:
     addresses: [127.0.0.0/8]
     trust: corporate
 rules:
-  - {{id: all, agents: ["*"], destinations: [corporate, usual, mutual, anonymous], effect: allow}}
+  - id: all
+    agents: ["*"]
+    destinations: [corporate, misnamed, usual, mutual, anonymous]
+    effect: allow
 """
 
 
@@ -102,7 +110,7 @@ def firewall(
     folder = tmp_path_factory.mktemp("trust")
     made = Firewall(
         folder, POLICY.format(**vars(ups)), world.files, ups.corporate, ups.mutual,
-        kind=request.param, ca=world.files.ca,
+        kind=request.param, ca=world.files.ca, hosts={"misnamed.example.test": "127.0.0.1"},
     )  # fmt: skip
     put(made.home / "trust" / "corporate.pem", ups.ca.pem.read_bytes(), 0o644)
     put(made.home / "client-certificates" / "us.pem", ups.certificate("us@example.test"), 0o600)
@@ -139,6 +147,11 @@ def test_a_destination_is_verified_by_its_own_roots_and_no_others(
     assert get(firewall, f"{ups.usual.url}/echo") == 502
     assert ups.usual.requests == []
     assert firewall.wait_for("outcome", 3)[-1]["error"] == "upstream_untrusted"
+
+
+def test_a_certificate_of_another_name_is_refused(firewall: Firewall, ups: Upstreams) -> None:
+    assert get(firewall, f"https://misnamed.example.test:{ups.corporate.port}/") == 502
+    assert ups.corporate.requests == []
 
 
 def test_a_destination_that_asks_is_shown_the_certificate_that_policy_names(
