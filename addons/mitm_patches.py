@@ -15,7 +15,7 @@ from mitmproxy import ctx, http, version
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHeadersHook
 
-from addons import back_pressure
+from addons import back_pressure, http1_bounds, http2_bounds
 from addons.exchange import METADATA_KEY, Exchange
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ def apply(*, max_body: Callable[[], int]) -> None:
         return
     HttpStream.check_body_size = _check_body_size  # type: ignore[method-assign]
     back_pressure.install()
+    http1_bounds.install()
+    http2_bounds.install()
 
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:

@@ -15,6 +15,7 @@ from mitmproxy.addonmanager import Loader
 from addons import policy_place
 from addons.policy_place import Place
 from addons.policy_source import SourceError
+from addons.watch import Bounds
 from ledger import default_home
 
 _PAST_THE_FIREWALL = (
@@ -36,6 +37,16 @@ _PAST_THE_FIREWALL = (
 """Options of mitmproxy's own addons that would undo what the firewall decided."""
 
 
+_BOUNDS = (
+    ("max_connections", 4096, 1_000_000, "Client connections of a process at a time."),
+    ("max_connections_per_agent", 1024, 1_000_000, "Those of one agent."),
+    ("head_timeout", 30, 3600, "Seconds a request's head or a TLS handshake may take to arrive."),
+    ("body_timeout", 60, 3600, "Seconds in which a request's body must go on arriving."),
+    ("idle_timeout", 300, 86400, "Seconds a connection may stay open unused."),
+)
+"""Options, in the order of `Bounds`: name, default, most, help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator asked for, checked."""
@@ -48,6 +59,7 @@ class Settings:
     redaction_workers: int
     redaction_timeout: float
     labels: Mapping[str, str]
+    bounds: Bounds
 
 
 def declare(loader: Loader) -> None:
@@ -83,6 +95,8 @@ def declare(loader: Loader) -> None:
     loader.add_option(
         "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
     )
+    for name, default, _, text in _BOUNDS:
+        loader.add_option(f"aegis_{name}", int, default, text)
 
 
 def check(options: Any) -> Settings:
@@ -100,6 +114,7 @@ def check(options: Any) -> Settings:
             "redaction_workers",
             "redaction_timeout",
             "labels",
+            *(name for name, *_ in _BOUNDS),
         )
     }
     place = Place(values["policy"], _file(values["bundle_key"]), _file(values["bundle_ca"]))
@@ -121,6 +136,9 @@ def check(options: Any) -> Settings:
         raise exceptions.OptionsError("aegis_redaction_workers: give a number from 1 to 64.")
     if not 1 <= values["redaction_timeout"] <= 600:
         raise exceptions.OptionsError("aegis_redaction_timeout: give 1 to 600 seconds.")
+    for name, _, most, _ in _BOUNDS:
+        if not 1 <= values[name] <= most:
+            raise exceptions.OptionsError(f"aegis_{name}: give a number from 1 to {most}.")
     for spec in options.mode:
         if spec.split("@")[0] != "regular":
             raise exceptions.OptionsError(
@@ -146,6 +164,7 @@ def check(options: Any) -> Settings:
         redaction_workers=values["redaction_workers"],
         redaction_timeout=float(values["redaction_timeout"]),
         labels=_labels(values["labels"]),
+        bounds=Bounds(*(values[name] for name, *_ in _BOUNDS)),
     )
 
 
