@@ -161,7 +161,7 @@ def test_killed_under_load(start: Callable[..., Firewall], world: World, workers
     threads = [threading.Thread(target=load) for _ in range(6)]
     for thread in threads:
         thread.start()
-    time.sleep(1.5)
+    world.payments.wait_for(40, 30)
     pids = [firewall.pid, *descendants(firewall.pid)]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
