@@ -105,6 +105,11 @@ def _held_by(layer: Layer) -> int:
     return size
 
 
+def layers_of(context: Context) -> Iterator[Layer]:
+    """Give all layers of a connection, outer ones first."""
+    return _layers(context, set())
+
+
 def _layers(context: Context, seen: set[int]) -> Iterator[Layer]:
     for layer in context.layers:
         if id(layer) in seen:

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from h11 import EndOfMessage
-from h11._readers import ChunkedReader
 from mitmproxy import http
-from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http._base import HttpEvent
 from mitmproxy.proxy.layers.http._events import RequestHeaders, ResponseHeaders, ResponseTrailers
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
 _to_server = Http1Client.send
 _to_client = Http1Server.send
-_read_body = Http1Client.read_body
 
 
 def install() -> None:
     """Have mitmproxy send such bodies in chunks."""
     Http1Client.send = _send_to_server  # type: ignore[method-assign]
     Http1Server.send = _send_to_client  # type: ignore[method-assign]
-    Http1Client.read_body = _read_from_server  # type: ignore[method-assign,assignment]
 
 
 def _send_to_server(self: Http1Client, event: HttpEvent) -> Any:
@@ -53,23 +48,3 @@ def _send_to_client(self: Http1Server, event: HttpEvent) -> Any:
 
 def _unframed(message: http.Message) -> bool:
     return message.is_http2 and "content-length" not in message.headers
-
-
-def _read_from_server(self: Http1Client, event: events.Event) -> Any:
-    if isinstance(self.body_reader, ChunkedReader):
-        self.body_reader = _WithoutTrailers(self.body_reader)  # type: ignore[assignment]
-    yield from _read_body(self, event)
-
-
-class _WithoutTrailers:
-    """Reads a chunked body and drops what stands after it, with which mitmproxy would fail."""
-
-    def __init__(self, reader: ChunkedReader) -> None:
-        self._reader = reader
-
-    def __call__(self, buffer: Any) -> Any:
-        event = self._reader(buffer)
-        return EndOfMessage() if isinstance(event, EndOfMessage) else event
-
-    def read_eof(self) -> Any:
-        return self._reader.read_eof()

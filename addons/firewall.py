@@ -11,6 +11,7 @@ if _ROOT not in sys.path:
     # mitmdump puts this file's folder on the path, not the one that `addons` lies in.
     sys.path.insert(0, _ROOT)
 
+from addons.connections import Connections  # noqa: E402
 from addons.decide import Decide  # noqa: E402
 from addons.dial import Dial  # noqa: E402
 from addons.framing import Framing  # noqa: E402
@@ -48,6 +49,7 @@ def steps() -> list[Any]:
         Guard(
             [
                 Identify(services),
+                Connections(services),
                 OnBehalfOf(services),
                 Locate(),
                 JailAim(services),

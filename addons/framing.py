@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mitmproxy import http
 
 from addons import mitm_patches
@@ -29,6 +31,25 @@ class Framing:
                 "headers_too_large",
                 f"More than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them.",
                 431,
+            )
+            return
+        if not _sound(flow.request):
+            _refuse(
+                exchange,
+                "head_invalid",
+                "The method, the target or a header holds characters that HTTP does not allow "
+                "there, which servers read in different ways.",
+                400,
+            )
+            return
+        coding = exchange.header(flow.request, b"transfer-encoding")
+        if coding and [value.strip().lower() for value in coding] != [b"chunked"]:
+            _refuse(
+                exchange,
+                "transfer_encoding",
+                "Only `Transfer-Encoding: chunked` is understood; send the body with a "
+                "Content-Encoding instead.",
+                400,
             )
             return
         upgrade = b",".join(exchange.header(flow.request, b"upgrade")).strip().lower()
@@ -97,6 +118,19 @@ class Framing:
         return mitm_patches.fitting() and (allowed or policy.mode == "observe")
 
 
+def _sound(request: http.Request) -> bool:
+    """Say whether a head holds only what every reader of it splits in the same places."""
+    values = b"".join([value for _, value in request.headers.fields])
+    return (
+        _TOKEN.fullmatch(request.data.method) is not None
+        and _CONTROL.search(values) is None
+        and _NOT_IN_A_TARGET.search(request.data.path) is None
+    )
+
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_A_TARGET = re.compile(rb"[\x00-\x20\x7f#]")
 _CONNECTION_OPTIONS = {b"", b"close", b"keep-alive", b"te", b"upgrade", b"http2-settings"}
 
 

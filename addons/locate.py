@@ -55,6 +55,15 @@ class Locate:
                 "nested_connect", "A tunnel inside a tunnel is not allowed.", rule="locate"
             )
             return
+        if flow.error is not None:
+            # mitmproxy answers it by itself; that is recorded with the true reason.
+            exchange.deny(
+                "request_malformed",
+                "The request's framing or its headers are not sound HTTP.",
+                rule="framing",
+                status=400,
+            )
+            return
         if isinstance(flow.client_conn.proxy_mode, RegularMode):
             destination = self._asked_for(flow, exchange, scheme)
         else:
@@ -70,12 +79,18 @@ class Locate:
         names = [("the Host header", value) for value in hosts]
         if request.data.authority:
             names.append(("the :authority", request.data.authority))
+        if not names:
+            exchange.deny("host_missing", "The request names no host.", rule="locate", status=400)
+            return
         for what, value in names:
             host, port = _authority(value)
             if host != destination.host or (port or DEFAULT_PORTS[scheme]) != destination.port:
                 _disagree(exchange, "the destination", what)
                 return
         exchange.destination = destination
+        if not request.is_http2:
+            # An absolute URL has done its work; servers differ in what they make of one.
+            request.data.authority = b""
 
     def _asked_for(
         self, flow: http.HTTPFlow, exchange: Exchange, scheme: str

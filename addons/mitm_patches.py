@@ -19,6 +19,8 @@ from addons import (
     dial_in_order,
     early_answer,
     endings,
+    http1_bounds,
+    http2_bounds,
     http2_windows,
     through_proxy,
     websocket_layer,
@@ -63,6 +65,8 @@ def apply(*, max_body: Callable[[], int]) -> None:
     endings.install()
     dial_in_order.install()
     through_proxy.install()
+    http1_bounds.install()
+    http2_bounds.install()
 
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:

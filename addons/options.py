@@ -16,6 +16,7 @@ from addons import jail, policy_place
 from addons.policy_place import Place
 from addons.policy_source import SourceError
 from addons.upstream_proxy import ProxyError, ProxyPlace, check_credential, parse_place
+from addons.watch import Bounds
 from ledger import Home, default_home
 
 _PAST_THE_FIREWALL = (
@@ -40,6 +41,16 @@ MODES = ("regular", "transparent", "local")
 """Proxy modes of mitmproxy in which the firewall can say who calls and where to."""
 
 
+_BOUNDS = (
+    ("max_connections", 4096, 1_000_000, "Client connections of a process at a time."),
+    ("max_connections_per_agent", 1024, 1_000_000, "Those of one agent."),
+    ("head_timeout", 30, 3600, "Seconds a request's head or a TLS handshake may take to arrive."),
+    ("body_timeout", 60, 3600, "Seconds in which a request's body must go on arriving."),
+    ("idle_timeout", 300, 86400, "Seconds a connection may stay open unused."),
+)
+"""Options, in the order of `Bounds`: name, default, most, help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator asked for, checked."""
@@ -52,6 +63,7 @@ class Settings:
     redaction_workers: int
     redaction_timeout: float
     labels: Mapping[str, str]
+    bounds: Bounds
     upstream_proxy: ProxyPlace | None
     jail: jail.Jail | None = None
     """The jail that this firewall is the way out of."""
@@ -109,6 +121,8 @@ def declare(loader: Loader) -> None:
         "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
     )
     loader.add_option("aegis_jail", str, "", "The jail to serve, as `aegis run --jail` says it.")
+    for name, default, _, text in _BOUNDS:
+        loader.add_option(f"aegis_{name}", int, default, text)
 
 
 def check(options: Any) -> Settings:
@@ -129,6 +143,7 @@ def check(options: Any) -> Settings:
             "upstream_proxy",
             "upstream_proxy_auth_file",
             "upstream_proxy_names",
+            *(name for name, *_ in _BOUNDS),
         )
     }
     place = Place(values["policy"], _file(values["bundle_key"]), _file(values["bundle_ca"]))
@@ -151,6 +166,9 @@ def check(options: Any) -> Settings:
     if not 1 <= values["redaction_timeout"] <= 600:
         raise exceptions.OptionsError("aegis_redaction_timeout: give 1 to 600 seconds.")
     prison = _jail(options.aegis_jail)
+    for name, _, most, _ in _BOUNDS:
+        if not 1 <= values[name] <= most:
+            raise exceptions.OptionsError(f"aegis_{name}: give a number from 1 to {most}.")
     for spec in options.mode:
         if re.split("[@:]", spec)[0] not in (("jail",) if prison else MODES):
             raise exceptions.OptionsError(
@@ -183,6 +201,7 @@ def check(options: Any) -> Settings:
         labels=_labels(values["labels"]),
         jail=prison,
         upstream_proxy=_proxy(values),
+        bounds=Bounds(*(values[name] for name, *_ in _BOUNDS)),
     )
 
 

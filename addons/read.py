@@ -204,7 +204,8 @@ def readings(path: str) -> list[str]:
     loose = unquote(path, errors="strict").replace("\\", "/")
     loose = _PARAMETERS.sub("", loose)
     loose = "/" + "/".join(segment for segment in loose.split("/") if segment)
-    if "\0" in loose or any(part in (".", "..") for part in re.split(r"[/\\]", plain + loose)):
+    both = plain + loose
+    if "\0" in both or any(part in (".", "..") for part in re.split(r"[/\\]", both)):
         raise ValueError
     return [plain] if loose == plain else [plain, loose]
 

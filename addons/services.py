@@ -14,6 +14,7 @@ from mitmproxy.options import CONF_DIR
 
 from addons import home as home_folder
 from addons import mitm_patches, options
+from addons import watch as connection_watch
 from addons.evaluator import Evaluator
 from addons.jail_names import JailNames
 from addons.policy_place import open_source
@@ -61,6 +62,7 @@ class Services:
     """The proxy of the operator's network, where there is one."""
     trust: UpstreamTrust
     evaluator: Evaluator
+    watch: connection_watch.Watch | None = None
     environment: Mapping[str, str]
     """Labels of the place where the firewall runs."""
 
@@ -130,6 +132,8 @@ class Services:
         if ctx.options.confdir == CONF_DIR:
             # Else mitmdump would sign with a CA that is not in our bundle.
             ctx.options.update(confdir=str(home.ca))
+        if mitm_patches.fitting():
+            self.watch = connection_watch.install(settings.bounds)
         mitm_patches.apply(max_body=lambda: self.policy.limits.max_body_bytes)
 
     async def running(self) -> None:

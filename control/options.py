@@ -24,15 +24,19 @@ OpaUrl = Annotated[
     str, typer.Option(help="URL of an OPA server that decides. Default: the embedded engine.")
 ]
 
+Others = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="OPTION=VALUE", help="Any other option, such as aegis_head_timeout=10."
+    ),
+]
 
-def as_settings(labels: list[str] | None, opa_url: str) -> list[str]:
+
+def as_settings(labels: list[str] | None, opa_url: str, others: list[str] | None) -> list[str]:
     """Write what the data plane takes as settings."""
-    return [
-        part
-        for name, value in (("labels", ",".join(labels or ())), ("opa_url", opa_url))
-        if value
-        for part in ("--set", f"aegis_{name}={value}")
-    ]
+    named = (("labels", ",".join(labels or ())), ("opa_url", opa_url))
+    given = [f"aegis_{name}={value}" for name, value in named if value]
+    return [part for setting in (*given, *(others or ())) for part in ("--set", setting)]
 
 
 def as_arguments(given: Mapping[str, object]) -> list[str]:

@@ -19,6 +19,7 @@ from control.options import (
     HostsFile,
     Labels,
     OpaUrl,
+    Others,
     UpstreamCa,
     UpstreamProxy,
     as_arguments,
@@ -73,6 +74,7 @@ def up(
     hosts_file: HostsFile = None,
     labels: Labels = None,
     opa_url: OpaUrl = "",
+    others: Others = None,
     folder: HomeFolder = None,
 ) -> None:
     """Run the firewall until Ctrl-C."""
@@ -97,7 +99,7 @@ def up(
             "--upstream-proxy": upstream_proxy,
             "--hosts-file": hosts_file,
         }
-    ) + as_settings(labels, opa_url)
+    ) + as_settings(labels, opa_url, others)
     arguments += [f"--transparent={place}" for place in transparent or ()]
     asked = False
 

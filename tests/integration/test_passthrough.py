@@ -96,7 +96,11 @@ def firewall(
     }
     text = POLICY.format(raw=raw.port, **vars(world))
     folder = tmp_path_factory.mktemp("passthrough")
-    with Firewall(folder, text, *world.upstreams, kind=request.param, hosts=hosts) as running:
+    # Bounds of what a firewall waits for, which hold for no tunnel that is open.
+    options = {"aegis_head_timeout": "2", "aegis_idle_timeout": "2"}
+    with Firewall(
+        folder, text, *world.upstreams, kind=request.param, hosts=hosts, options=options
+    ) as running:
         yield running
 
 
@@ -230,6 +234,17 @@ def test_a_hello_may_come_in_pieces(firewall: Firewall, raw: RawServer, world: W
             while len(received) < len(hello):
                 received += server.recv(65536)
             assert received == hello
+
+
+def test_an_open_tunnel_may_be_silent(firewall: Firewall, raw: RawServer) -> None:
+    with tunnel(firewall, f"raw.example.test:{raw.port}") as plain:
+        hello = client_hello("raw.example.test")
+        plain.sendall(hello)
+        with raw.next() as server:
+            assert exactly(server, len(hello)) == hello
+            time.sleep(3.6)
+            plain.sendall(b"still here")
+            assert exactly(server, 10) == b"still here"
 
 
 def test_each_end_may_say_its_last_by_itself(firewall: Firewall, raw: RawServer) -> None:

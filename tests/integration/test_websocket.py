@@ -382,3 +382,17 @@ def test_many_messages_in_flat_memory(
     for _ in range(2000):
         talk.text()
     assert memory() - before < 5_000_000
+
+
+def test_a_silent_socket_stays_open(
+    chat: SocketApi, plain: SocketApi, closed: SocketApi, tmp_path: Path
+) -> None:
+    policy = POLICY.format(mode="enforce", chat=chat, plain=plain, closed=closed)
+    options = {"aegis_head_timeout": "1", "aegis_idle_timeout": "1", "aegis_body_timeout": "1"}
+    with (
+        Firewall(tmp_path / "short", policy, chat, plain, closed, options=options) as firewall,
+        SocketClient(firewall, chat) as talk,
+    ):
+        time.sleep(2.6)
+        talk.say("still here")
+        assert talk.text() == "still here"
