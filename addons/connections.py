@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mitmproxy import http
 
+from addons import refused
 from addons.exchange import exchange_of
 from addons.services import Services
 
@@ -27,7 +28,8 @@ class Connections:
         agent = exchange.agent
         if agent is None or self._services.watch is None:
             return
-        if not self._services.watch.identified(flow.client_conn, agent, exchange.token_id):
+        refused.agents[flow.client_conn] = agent, exchange.token_id, exchange.proof
+        if not self._services.watch.identified(flow.client_conn, agent):
             exchange.deny(
                 "too_many_connections",
                 "This agent has too many connections open; close some, or have the operator "

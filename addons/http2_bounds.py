@@ -11,6 +11,7 @@ import h2.events
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
+from addons import refused
 from addons.refused import refusal
 
 WINDOW_SECONDS = 10.0
@@ -81,7 +82,10 @@ def _recorded(original: Any) -> Any:
         for command in original(self, words, error_code):
             if not isinstance(command, commands.Log):
                 yield command
-        yield refusal(self.context.client, "http2_flood" if calm else "request_malformed", words)
+        # A client that was refused while it sent ends its body early; that is recorded already.
+        if "InvalidBodyLengthError" not in message or self.context.client not in refused.answered:
+            code = "http2_flood" if calm else "request_malformed"
+            yield refusal(self.context.client, code, words)
 
     return protocol_error
 

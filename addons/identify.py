@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import connection, http
 from mitmproxy.proxy.mode_specs import LocalMode, RegularMode, TransparentMode
 
+from addons import refused
 from addons.exchange import Exchange, exchange_of
 from addons.jail_server import JailMode
 from addons.services import Services
@@ -41,6 +42,12 @@ class Identify:
         """Find out whose a local connection is, while its process still holds it."""
         if self._services.policy.places.users:
             self._owners[client] = socket_owner(client.peername[:2], client.sockname[:2])
+        if not isinstance(client.proxy_mode, RegularMode):
+            # What is refused before there is a request is this agent's too.
+            found = Exchange(id="", started_at=0.0, started_ns=0)
+            self._by_place(client, found)
+            if found.agent is not None:
+                refused.agents[client] = found.agent, found.token_id, found.proof
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Identify the agent of a tunnel."""

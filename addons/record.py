@@ -10,7 +10,7 @@ from typing import Any
 
 from mitmproxy import http
 
-from addons import home
+from addons import home, refused
 from addons.denial import render
 from addons.exchange import Exchange, exchange_of
 from addons.services import Services
@@ -51,6 +51,7 @@ class Record:
         exchange = exchange_of(flow)
         await self.write(flow, exchange)
         if exchange.denial is not None:
+            refused.answered.add(flow.client_conn)
             flow.response = render(exchange, flow.request)
 
     async def error(self, flow: http.HTTPFlow) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import connection, flow, http
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
@@ -10,8 +10,11 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from addons.exchange import exchange_of
 from ledger import Agent
 
-agents: WeakKeyDictionary[connection.Client, tuple[Agent, str]] = WeakKeyDictionary()
-"""Who is behind each connection, with the id of its token, as far as that is known."""
+agents: WeakKeyDictionary[connection.Client, tuple[Agent, str, str]] = WeakKeyDictionary()
+"""Who is behind each connection, the id of its token and what proved it, as far as is known."""
+
+answered: WeakSet[connection.Client] = WeakSet()
+"""Connections of which a request was refused."""
 
 
 def refusal(client: connection.Client, code: str, message: str, status: int = 400) -> HttpErrorHook:
@@ -35,5 +38,5 @@ def refusal(client: connection.Client, code: str, message: str, status: int = 40
     exchange = exchange_of(made)
     exchange.deny(code, message, rule="framing", status=status)
     if client in agents:
-        exchange.agent, exchange.token_id = agents[client]
+        exchange.agent, exchange.token_id, exchange.proof = agents[client]
     return HttpErrorHook(made)

@@ -93,9 +93,8 @@ class Watch:
             if not self._counts[agent]:
                 del self._counts[agent]
 
-    def identified(self, client: connection.Client, agent: Agent, token_id: str) -> bool:
+    def identified(self, client: connection.Client, agent: Agent) -> bool:
         """Note whose a connection is; False when that agent has too many already."""
-        refused.agents[client] = agent, token_id
         if client in self._agents or client not in self._handlers:
             return True
         if self._counts[agent.spiffe_id] >= self._bounds.per_agent:

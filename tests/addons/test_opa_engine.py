@@ -290,6 +290,9 @@ def test_the_option_is_declared_and_read() -> None:
             return name in vars(self)
 
     given = Opts(
-        **{**declared, "aegis_opa_url": "http://127.0.0.1:8181"}, mode=[], ssl_insecure=False
+        **{**declared, "aegis_opa_url": "http://127.0.0.1:8181"},
+        mode=[],
+        ssl_insecure=False,
+        client_certs=None,
     )
     assert options.check(given).opa_url == "http://127.0.0.1:8181"

@@ -96,6 +96,11 @@ def socket(open_to_sockets: Firewall, chat: SocketApi) -> Iterator[Open]:
         one.__exit__()
 
 
+def texts(chat: SocketApi) -> list[str]:
+    """What the server was told; the end of another test's socket may arrive in between."""
+    return [got for got in chat.got if isinstance(got, str)]
+
+
 def wait_for(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 10
     while not condition():
@@ -114,9 +119,9 @@ def test_messages_pass_both_ways_and_are_recorded(
         assert talk.text() == text
     talk.send(ws.CloseConnection(1000, "my own words"))
     assert talk.closed()[0] == 1000
-    wait_for(lambda: len(chat.got) == 4)
     # A close frame has room for words; the agent's go no further.
-    assert chat.got[-1] == ("close", 1000, "")
+    wait_for(lambda: ("close", 1000, "") in chat.got)
+    assert "my own words" not in str(chat.got)
     handshake, *messages = open_to_sockets.decisions()[opened:]
     assert [m["session"] for m in messages] == [handshake["id"]] * 3
     assert {m["request"]["method"] for m in messages} == {"WEBSOCKET"}
@@ -166,9 +171,8 @@ def test_a_tool_in_a_message_keeps_to_its_constraints(
     code, reason = talk.closed()
     assert code == 1008
     assert reason.startswith("policy_denied (tool:orders.place")
-    wait_for(lambda: len(chat.got) == 2)
-    assert chat.got[0] == '{"amount": 100}'
-    assert chat.got[1][:2] == ("close", 1001)
+    wait_for(lambda: ("close", 1001, "") in chat.got)
+    assert texts(chat) == ['{"amount": 100}']
     record = open_to_sockets.decisions()[-1]
     assert (record["effect"], record["tools"]) == ("deny", ["orders.place"])
 
@@ -190,7 +194,7 @@ def test_an_amount_cannot_hide(socket: Open, chat: SocketApi, hidden: str) -> No
     else:
         talk.say(text)
     assert talk.closed()[0] == 1008
-    assert not [got for got in chat.got if isinstance(got, str)]
+    assert not texts(chat)
 
 
 @pytest.mark.parametrize("deflate", [False, True])
@@ -204,10 +208,11 @@ def test_personal_data_is_taken_out_of_messages(
         ws.TextMessage(f"plain {SSN[:6]}", message_finished=False), ws.TextMessage(SSN[6:] + " ✓")
     )
     assert SSN not in talk.text()
-    assert all(SSN not in got for got in chat.got)
-    assert "✓" in chat.got[0]
-    assert "✓" in chat.got[1]
-    assert json.loads(chat.got[0])["note"].startswith("her number is ")
+    first, second = texts(chat)
+    assert SSN not in str(chat.got)
+    assert "✓" in first
+    assert "✓" in second
+    assert json.loads(first)["note"].startswith("her number is ")
     records = open_to_sockets.decisions()[-2:]
     assert [record["redacted"] for record in records] == [{"US_SSN": 1}] * 2
     assert SSN not in str(records)
@@ -225,8 +230,7 @@ def test_binary_where_personal_data_must_be_taken_out_is_refused(
 def test_binary_passes_elsewhere(socket: Open, plain: SocketApi) -> None:
     talk = socket(upstream=plain)
     talk.send(ws.BytesMessage(b"\x00\xff"))
-    wait_for(lambda: plain.got)
-    assert plain.got == [("BytesMessage", b"\x00\xff")]
+    wait_for(lambda: ("BytesMessage", b"\x00\xff") in plain.got)
 
 
 def test_pings_carry_nothing_out(socket: Open, chat: SocketApi) -> None:
@@ -242,7 +246,8 @@ def test_pings_carry_nothing_out(socket: Open, chat: SocketApi) -> None:
     talk.send(ws.Pong(b"something else"), ping.response())
     talk.say("end")
     assert talk.text() == "end"
-    assert chat.got == ["ping", ("Pong", b"are you there"), "end"]
+    assert texts(chat) == ["ping", "end"]
+    assert [got for got in chat.got if got[0] in ("Ping", "Pong")] == [("Pong", b"are you there")]
 
 
 @pytest.mark.parametrize("how", ["long", "bomb", "fragments", "header"])
@@ -264,7 +269,7 @@ def test_a_message_beyond_the_bound_ends_the_socket(
         assert talk.closed()[0] == 1009
     except (BrokenPipeError, ConnectionResetError):
         pass
-    assert not [got for got in chat.got if isinstance(got, str)]
+    assert not texts(chat)
 
 
 def test_what_is_no_frame_ends_the_socket(socket: Open, chat: SocketApi) -> None:
