@@ -28,6 +28,7 @@ from addons.route import Route  # noqa: E402
 from addons.sanitise import Sanitise  # noqa: E402
 from addons.services import Services  # noqa: E402
 from addons.settle import Settle  # noqa: E402
+from addons.tool_lists import ToolLists  # noqa: E402
 from addons.trace_context import TraceContext  # noqa: E402
 from addons.websocket import Websocket  # noqa: E402
 
@@ -36,7 +37,7 @@ def steps() -> list[Any]:
     """Make the steps of one firewall behind their guard."""
     services = Services()
     read, label, decide = Read(services), Label(services), Decide(services)
-    sanitise, record = Sanitise(services), Record(services)
+    sanitise, tool_lists, record = Sanitise(services), ToolLists(services), Record(services)
     return [
         services,
         JailDns(services),
@@ -52,10 +53,11 @@ def steps() -> list[Any]:
                 decide,
                 TraceContext(services),
                 sanitise,
+                tool_lists,
                 Route(),
                 Dial(services),
                 record,
-                Websocket(services, [read, label, decide, sanitise, record]),
+                Websocket(services, [read, label, decide, sanitise, tool_lists, record]),
                 Settle(services),
                 Gate(),
             ]

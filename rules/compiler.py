@@ -188,6 +188,7 @@ class _Compiler:
             "trace_context": item.get("trace_context", "strip"),
             "mcp": item["id"] in self._servers,
             "request_streams": item.get("request_streams", "read"),
+            "tool_changes": item.get("tool_changes", "hide"),
         }
 
     def _tool(self, part: Part) -> dict[str, Any]:

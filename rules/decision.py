@@ -56,7 +56,8 @@ class ToolCall:
     """One call of a tool. `kind` is `http`, `mcp` or `graphql`, `request_id` the JSON-RPC id.
 
     `readable` is False when the arguments could not be read whole, so that nothing about them is
-    proven.
+    proven. `open` asks about a call that is yet to come: what hangs on its arguments or its data
+    may turn out either way, and is taken as it would have to be for the call to be allowed.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ToolCall:
     arguments: Mapping[str, Any]
     request_id: Any = None
     readable: bool = True
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +175,4 @@ class DestinationOptions:
     tls: str = "intercept"
     websocket: str = "deny"
     request_streams: str = "read"
+    tool_changes: str = "hide"

@@ -126,6 +126,7 @@ class PolicySet:
                     item["tls"],
                     item["websocket"],
                     item.get("request_streams", "read"),
+                    item.get("tool_changes", "hide"),
                 )
                 for name, item in config["destinations"].items()
             }
@@ -164,6 +165,17 @@ class PolicySet:
                 decision = self._keep(seen, self.evaluate(self._document(question, call, seen)))
             decided.append(decision)
         return decided[0] if len(decided) == 1 else _together(decided)
+
+    def tools_of_server(self, scheme: str, host: str, port: int) -> Mapping[str, str] | None:
+        """Give the tools of an MCP server by their names there, None for what is no such server."""
+        return self._tools.of_server(self._destination(host, f"{scheme}:{port}"))
+
+    def may_call(self, tool: str, **asked: Unpack[Asked]) -> bool:
+        """Say whether an MCP tool is not refused outright: some arguments might be allowed.
+
+        Raises `EvaluationError` when the engine gives no decision.
+        """
+        return self.decide(calls=[open_call(tool)], **asked).effect is not Effect.DENY
 
     def asking(self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]) -> Asking:
         """Decide as `decide` does, leaving it to the caller how each document is evaluated."""
@@ -297,6 +309,8 @@ class PolicySet:
                 "readable": call.readable,
                 "arguments": seen.arguments,
             }
+            if call.open:
+                document["tool"]["open"] = True
         return document
 
     def _agent(self, agent: AgentRef) -> dict[str, Any]:
@@ -357,6 +371,11 @@ class PolicySet:
                 break
             found = self._config["suffixes"].get(".".join(labels[index:]), {}).get(endpoint)
         return found or ""
+
+
+def open_call(tool: str) -> ToolCall:
+    """Make the call by which is asked whether an MCP tool may be called at all."""
+    return ToolCall(tool, "mcp", {}, open=True)
 
 
 def drive(asking: Asking, evaluate: Callable[[Document], Document]) -> Decision:

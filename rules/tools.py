@@ -109,6 +109,10 @@ class ToolIndex:
         for templates in self._http.values():
             templates.sort(key=lambda template: template.weight, reverse=True)
 
+    def of_server(self, destination: str) -> Mapping[str, str] | None:
+        """Give the tools of an MCP server by their names there, None for what is no such server."""
+        return self._mcp.get(destination)
+
     def match(self, destination: str, request: HttpRequest) -> list[ToolCall]:
         """Give the tools that a request calls; raises `ToolError` for a call that is unreadable."""
         server = self._mcp.get(destination)

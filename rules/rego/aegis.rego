@@ -60,6 +60,9 @@ arguments := object.get(tool, "arguments", {})
 
 readable if object.get(tool, "readable", false) == true
 
+# Asked before a call: what hangs on its arguments or its data may turn out either way.
+unasked if object.get(tool, "open", false) == true
+
 facts := object.get(input, "facts", {})
 
 # Who has to have the right: the agent, and those it acts on behalf of.
