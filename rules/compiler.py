@@ -68,6 +68,9 @@ class _Compiler:
         self._servers = {
             part.item["mcp"]["server"] for part in self._tools.values() if "mcp" in part.item
         }
+        self._peers = {
+            part.item["a2a"]["agent"] for part in self._tools.values() if "a2a" in part.item
+        }
 
     def data(self, name: str) -> dict[str, Any]:
         hosts, suffixes = self._hosts()
@@ -187,6 +190,7 @@ class _Compiler:
             ],
             "trace_context": item.get("trace_context", "strip"),
             "mcp": item["id"] in self._servers,
+            "a2a": item["id"] in self._peers,
             "request_streams": item.get("request_streams", "read"),
             "tool_changes": item.get("tool_changes", "hide"),
         }
@@ -197,6 +201,9 @@ class _Compiler:
         compiled: dict[str, Any] = {"named": True, "checks": checks, "from": origins}
         if "mcp" in tool:
             return {**compiled, "mcp": tool["mcp"]}
+        if "a2a" in tool:
+            a2a = {"destination": tool["a2a"]["agent"], "methods": sorted(tool["a2a"]["methods"])}
+            return {**compiled, "a2a": a2a}
         if "graphql" in tool:
             graphql = tool["graphql"]
             return {

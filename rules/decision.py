@@ -53,7 +53,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call of a tool. `kind` is `http`, `mcp` or `graphql`, `request_id` the JSON-RPC id.
+    """One call of a tool: `kind` is `http`, `mcp`, `a2a` or `graphql`, `request_id` of JSON-RPC.
 
     `readable` is False when the arguments could not be read whole, so that nothing about them is
     proven. `open` asks about a call that is yet to come: what hangs on its arguments or its data

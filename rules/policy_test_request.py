@@ -15,7 +15,7 @@ from rules.hosts import canonical_host
 from rules.marked_yaml import Path
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
-BODIES = ("json", "form", "text", "mcp")
+BODIES = ("json", "form", "text", "mcp", "a2a")
 
 Mistake = tuple[Path, str, str]
 """Where in the request, what, and how to mend it."""
@@ -154,6 +154,9 @@ def _body(request: Mapping[str, Any]) -> tuple[str, Any]:
             "arguments": request["mcp"].get("arguments", {}),
         }
         return "json", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    if "a2a" in request:
+        called = {"method": request["a2a"]["method"], "params": request["a2a"].get("params", {})}
+        return "json", {"jsonrpc": "2.0", "id": 1, **called}
     return "none", None
 
 

@@ -104,7 +104,7 @@ unnamed if {
 }
 
 unnamed if {
-	object.get(tool, "kind", "") == "graphql"
+	object.get(tool, "kind", "") in ["a2a", "graphql"]
 	not named
 }
 
@@ -120,6 +120,11 @@ reach_only if stage == "connect"
 reach_only if {
 	tool_name == ""
 	object.get(place, "mcp", false) == true
+}
+
+reach_only if {
+	tool_name == ""
+	object.get(place, "a2a", false) == true
 }
 
 cells(layer, table, kinds, keys) := [entry |
