@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,6 +144,14 @@ class Exchange:
     recorded: bool = False
     timings: dict[str, int] = field(default_factory=dict)
     """Nanoseconds spent in each step."""
+    rewrite: Callable[[bytes], list[bytes]] | None = None
+    """Takes the answer in pieces, and an empty one at its end; gives what goes on to the client."""
+    may_call: Mapping[str, bool] = field(default_factory=dict)
+    """Which tools of an MCP server the agent may call, where that had to be asked ahead."""
+    answer_refused: bool = False
+    """True when the answer did not go on to its end, because it could not be read."""
+    tools_left_out: int = 0
+    """How many tools were left out of the lists in the answer."""
     request_bytes: int = 0
     response_bytes: int = 0
     trace_id: str = ""

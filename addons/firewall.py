@@ -33,6 +33,7 @@ from addons.sanitise import Sanitise  # noqa: E402
 from addons.services import Services  # noqa: E402
 from addons.settle import Settle  # noqa: E402
 from addons.through_proxy import ThroughProxy  # noqa: E402
+from addons.tool_lists import ToolLists  # noqa: E402
 from addons.trace_context import TraceContext  # noqa: E402
 from addons.upstream_tls import UpstreamTls  # noqa: E402
 from addons.websocket import Websocket  # noqa: E402
@@ -43,6 +44,7 @@ def steps() -> list[Any]:
     services, openings = Services(), Openings()
     read, label, decide = Read(services), Label(services), Decide(services)
     sanitise, dial, record = Sanitise(services), Dial(services), Record(services)
+    tool_lists = ToolLists(services)
     return [
         services,
         JailDns(services),
@@ -60,10 +62,11 @@ def steps() -> list[Any]:
                 Passthrough(services, openings, dial, record),
                 TraceContext(services),
                 sanitise,
+                tool_lists,
                 Route(),
                 dial,
                 record,
-                Websocket(services, [read, label, decide, sanitise, record]),
+                Websocket(services, [read, label, decide, sanitise, tool_lists, record]),
                 Settle(services),
                 Gate(openings),
                 ThroughProxy(openings),

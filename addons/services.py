@@ -23,6 +23,7 @@ from addons.policy_watch import CandidateWatch, PolicyWatch
 from addons.redactor import RedactionFailed, Redactor
 from addons.resolver import Resolver
 from addons.spans import Spans
+from addons.tool_watch import ToolWatch
 from addons.upstream_proxy import UpstreamProxy
 from addons.upstream_trust import TrustError, UpstreamTrust
 from ledger import (
@@ -32,6 +33,7 @@ from ledger import (
     LedgerError,
     SqliteAgents,
     SqliteLog,
+    SqliteToolPins,
     ensure_default_agent,
     load_or_create_signer,
 )
@@ -55,6 +57,7 @@ class Services:
     """The policy in the shadow, which decides nothing."""
     log: GroupCommit
     agents: AgentStore
+    tool_watch: ToolWatch
     redactor: Redactor
     spans: Spans
     resolver: Resolver
@@ -118,6 +121,7 @@ class Services:
         self._candidates = CandidateSource(home.policies)
         self.agents = SqliteAgents(home.agents)
         ensure_default_agent(self.agents, home.default_token)
+        self.tool_watch = ToolWatch(SqliteToolPins(home.tool_pins))
         self._ledger = SqliteLog(home.log, load_or_create_signer(home.log_key))
         self.log = GroupCommit(self._ledger)
         self.redactor = Redactor(
@@ -209,6 +213,7 @@ class Services:
         await self.log.close()
         self._ledger.close()
         self.agents.close()
+        await self.tool_watch.close()
         # A collector that does not answer must not hold the end up.
         closing = threading.Thread(target=self.spans.close, daemon=True)
         closing.start()

@@ -28,9 +28,9 @@ class Settle:
         if flow.response.status_code == 101:
             return  # it has no body
 
-        def count(chunk: bytes) -> bytes:
+        def count(chunk: bytes) -> bytes | list[bytes]:
             exchange.response_bytes += len(chunk)
-            return chunk
+            return chunk if exchange.rewrite is None else exchange.rewrite(chunk)
 
         flow.response.stream = count
 
@@ -65,6 +65,10 @@ class Settle:
             "duration_us": (time.perf_counter_ns() - exchange.started_ns) // 1000,
             "error": error,
         }
+        if exchange.answer_refused:
+            entry["error"] = "answer_unreadable"
+        if exchange.tools_left_out:
+            entry["tools_left_out"] = exchange.tools_left_out
         if grpc_status is not None:
             entry["grpc_status"] = grpc_status
         dialled = flow.server_conn.peername if flow.server_conn is not None else None

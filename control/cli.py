@@ -7,7 +7,7 @@ import os
 import typer
 from typer.exceptions import TyperException
 
-from control import __version__, agents, audit, doctor, policy, run, status, tokens, up
+from control import __version__, agents, audit, doctor, mcp, policy, run, status, tokens, up
 from control.home import BAD_INPUT, HomeFolder, complain, print_json
 from ledger import LedgerError, default_home
 from rules import PolicyError
@@ -31,6 +31,7 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
+app.add_typer(mcp.app, name="mcp")
 app.command("up")(up.up)
 # What comes after the command's name is the command's own.
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)

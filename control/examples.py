@@ -63,8 +63,13 @@ def _places(config: Any) -> Iterator[tuple[str, str, int]]:
     for host, ends in config["hosts"].items():
         for end, destination in ends.items():
             scheme, _, port = end.partition(":")
-            if scheme != "connect" and not config["destinations"][destination]["mcp"]:
+            if scheme != "connect" and not _by_message(config["destinations"][destination]):
                 yield scheme, host, int(port)
+
+
+def _by_message(place: Any) -> bool:
+    """Say whether a destination takes messages only, so that a plain GET shows nothing."""
+    return bool(place["mcp"] or place.get("a2a"))
 
 
 def _allows(policy: PolicySet, scheme: str, host: str, port: int) -> bool:

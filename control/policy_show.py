@@ -78,6 +78,8 @@ def _tools(config: Any) -> Iterator[tuple[str, ...]]:
     for name, tool in config["tools"].items():
         if "mcp" in tool:
             what = f"MCP {tool['mcp']['tool']} of {tool['mcp']['server']}"
+        elif "a2a" in tool:
+            what = f"A2A {', '.join(tool['a2a']['methods'])} of {tool['a2a']['destination']}"
         elif "graphql" in tool:
             fields = ", ".join(tool["graphql"]["fields"])
             what = f"GraphQL {fields} of {tool['graphql']['destination']}"

@@ -23,6 +23,7 @@ from ledger.errors import (
     TokenReason,
     UnknownAgent,
     UnknownRevision,
+    UnknownTool,
 )
 from ledger.export import RecordProof, export_jsonl, prove_record
 from ledger.exposure import Exposure, check_exposures, exposures, loose_parents
@@ -35,6 +36,8 @@ from ledger.policies import Candidate, PolicyEvent, PolicyState, PolicyStore, St
 from ledger.policies_sqlite import SqlitePolicies
 from ledger.policy_key import load_or_create_policy_key
 from ledger.signer import Signer, Verifier, load_or_create_signer, parse_verifiers
+from ledger.tool_pins import ToolPin, ToolPins, fingerprint
+from ledger.tool_pins_sqlite import SqliteToolPins
 from ledger.verify import LogProblem, VerifyReport, verify_jsonl, verify_log
 
 __all__ = [
@@ -68,14 +71,18 @@ __all__ = [
     "SqliteAgents",
     "SqliteLog",
     "SqlitePolicies",
+    "SqliteToolPins",
     "StoreUnavailable",
     "StoredPolicy",
     "Summary",
     "TokenError",
     "TokenInfo",
     "TokenReason",
+    "ToolPin",
+    "ToolPins",
     "UnknownAgent",
     "UnknownRevision",
+    "UnknownTool",
     "Verifier",
     "VerifyReport",
     "check_exposures",
@@ -84,6 +91,7 @@ __all__ = [
     "ensure_default_agent",
     "export_jsonl",
     "exposures",
+    "fingerprint",
     "load_or_create_policy_key",
     "load_or_create_signer",
     "loose_parents",

@@ -10,6 +10,7 @@
     ├── AgentError          a bad id, tenant, group, label or lifetime
     │   ├── DuplicateAgent  an agent of that id exists
     │   └── UnknownAgent    no agent or token of that id exists
+    ├── UnknownTool         no tool of that name was seen at that MCP server
     ├── HistoryError        a policy cannot be applied or taken back: no reason given, no bundle
     │   └── UnknownRevision no applied policy has that revision
     └── TokenError          a token was refused; `reason` says why
@@ -66,6 +67,10 @@ class DuplicateAgent(AgentError):  # noqa: N818
 
 class UnknownAgent(AgentError):  # noqa: N818
     """No agent, or no token, has that id."""
+
+
+class UnknownTool(LedgerError):  # noqa: N818
+    """No agent of that tenant has seen that tool at that MCP server."""
 
 
 class HistoryError(LedgerError):

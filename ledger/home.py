@@ -67,6 +67,11 @@ class Home:
         return self.folder / "agents.db"
 
     @property
+    def tool_pins(self) -> Path:
+        """The descriptions of MCP tools that were seen first, as fingerprints."""
+        return self.folder / "tools.db"
+
+    @property
     def policies(self) -> Path:
         """Applied policies, their history and the candidate beside."""
         return self.folder / "policies.db"

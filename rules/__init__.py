@@ -22,7 +22,7 @@ from rules.errors import EvaluationError, HostError, PolicyError, Problem, ToolE
 from rules.hosts import canonical_host
 from rules.places import Places
 from rules.policy import Policy, load_policy, parse_policy
-from rules.policy_set import Asked, PolicySet, drive
+from rules.policy_set import Asked, PolicySet, drive, open_call
 from rules.policy_stamp import policy_stamp
 from rules.regorus_engine import RegorusEngine
 from rules.schema import schema
@@ -60,6 +60,7 @@ __all__ = [
     "load_bundle",
     "load_policy",
     "looks_like_address",
+    "open_call",
     "parse_address",
     "parse_policy",
     "policy_stamp",

@@ -58,9 +58,14 @@ def _destinations(marked: Marked) -> Iterator[Problem]:
 
 def _tools(marked: Marked, unread: Mapping[str, Any]) -> Iterator[Problem]:
     for index, tool in enumerate(marked.data.get("tools") or []):
-        owner = tool["mcp"]["server"] if "mcp" in tool else tool["destination"]
+        key: tuple[str, ...]
+        if "mcp" in tool:
+            owner, key = tool["mcp"]["server"], ("mcp", "server")
+        elif "a2a" in tool:
+            owner, key = tool["a2a"]["agent"], ("a2a", "agent")
+        else:
+            owner, key = tool["destination"], ("destination",)
         if owner in unread:
-            key = ("mcp", "server") if "mcp" in tool else ("destination",)
             yield marked.problem(
                 ("tools", index, *key),
                 f"'{owner}' {UNREAD}: no call of a tool can be seen there",

@@ -18,6 +18,8 @@ def check_tool(
     """Check one tool: where it is called, how it is known, what its arguments keep to."""
     if "mcp" in tool:
         owner, place = tool["mcp"]["server"], (*here, "mcp", "server")
+    elif "a2a" in tool:
+        owner, place = tool["a2a"]["agent"], (*here, "a2a", "agent")
     else:
         owner, place = tool["destination"], (*here, "destination")
     if "http" in tool:

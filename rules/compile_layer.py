@@ -117,7 +117,7 @@ class LayerCompiler:
             return
         for name in rule["tools"]:
             tool = self._tools[name].item
-            owner = tool["mcp"]["server"] if "mcp" in tool else tool["destination"]
+            owner = owner_of(tool)
             if covered(wanted, [owner]):
                 yield owner, name
 
@@ -235,6 +235,13 @@ def qualified_approval(policy: Policy, layer: str, name: str | None) -> str:
         return ""
     own = {part.item["id"] for part in policy.parts("approvals", layer)}
     return qualified(layer, name) if name in own else name
+
+
+def owner_of(tool: Mapping[str, Any]) -> str:
+    """Give the destination that a tool, as it is written, is called at."""
+    if "mcp" in tool:
+        return str(tool["mcp"]["server"])
+    return str(tool["a2a"]["agent"] if "a2a" in tool else tool["destination"])
 
 
 def covered(wanted: Iterable[str] | None, names: Iterable[str]) -> list[str]:

@@ -68,6 +68,9 @@ class _Compiler:
         self._servers = {
             part.item["mcp"]["server"] for part in self._tools.values() if "mcp" in part.item
         }
+        self._peers = {
+            part.item["a2a"]["agent"] for part in self._tools.values() if "a2a" in part.item
+        }
 
     def data(self, name: str) -> dict[str, Any]:
         hosts, suffixes = self._hosts()
@@ -187,9 +190,11 @@ class _Compiler:
             ],
             "trace_context": item.get("trace_context", "strip"),
             "mcp": item["id"] in self._servers,
+            "a2a": item["id"] in self._peers,
             "request_streams": item.get("request_streams", "read"),
             **self._opaque(item),
             **{key: item[key] for key in ("via", "trust", "client_certificate") if key in item},
+            "tool_changes": item.get("tool_changes", "hide"),
         }
 
     def _opaque(self, item: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +218,9 @@ class _Compiler:
         compiled: dict[str, Any] = {"named": True, "checks": checks, "from": origins}
         if "mcp" in tool:
             return {**compiled, "mcp": tool["mcp"]}
+        if "a2a" in tool:
+            a2a = {"destination": tool["a2a"]["agent"], "methods": sorted(tool["a2a"]["methods"])}
+            return {**compiled, "a2a": a2a}
         if "graphql" in tool:
             graphql = tool["graphql"]
             return {

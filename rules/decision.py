@@ -58,10 +58,11 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call of a tool. `kind` is `http`, `mcp` or `graphql`, `request_id` the JSON-RPC id.
+    """One call of a tool: `kind` is `http`, `mcp`, `a2a` or `graphql`, `request_id` of JSON-RPC.
 
     `readable` is False when the arguments could not be read whole, so that nothing about them is
-    proven.
+    proven. `open` asks about a call that is yet to come: what hangs on its arguments or its data
+    may turn out either way, and is taken as it would have to be for the call to be allowed.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ToolCall:
     arguments: Mapping[str, Any]
     request_id: Any = None
     readable: bool = True
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +187,4 @@ class DestinationOptions:
     via: str = ""
     trust: str = ""
     client_certificate: str = ""
+    tool_changes: str = "hide"

@@ -50,14 +50,14 @@ class DecisionCache:
         if call is None:
             return common
         if not arguments:
-            return (*common, call.name, call.kind, call.readable)
+            return (*common, call.name, call.kind, call.readable, call.open)
         try:
             seen = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
         except (TypeError, ValueError):
             return None
         if len(seen) > MAX_CACHED_ARGUMENTS:
             return None
-        return (*common, call.name, call.kind, call.readable, seen)
+        return (*common, call.name, call.kind, call.readable, call.open, seen)
 
     def get(self, key: tuple[Any, ...]) -> Decision | None:
         """Give a decision that was kept."""

@@ -31,7 +31,7 @@ _SECTIONS = {
     "budgets": "budget",
 }
 """Tables whose meaning is not all in decisions, and what people call an item of each."""
-_DERIVED = frozenset({"regions", "id", "mcp"})
+_DERIVED = frozenset({"regions", "id", "mcp", "a2a"})
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNSET: tuple[Any, ...] = ("", [], {}, None)
 
@@ -140,6 +140,8 @@ def _match(tool: Mapping[str, Any] | None) -> str:
         return ""
     if "mcp" in tool:
         return f"MCP {tool['mcp']['tool']} of {tool['mcp']['server']}"
+    if "a2a" in tool:
+        return f"A2A {', '.join(tool['a2a']['methods'])} of {tool['a2a']['destination']}"
     if "http" in tool:
         http: Mapping[str, Any] = tool["http"]
         what = f"{','.join(http['methods']) or 'any method'} {http['path']} of "

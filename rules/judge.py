@@ -246,12 +246,14 @@ class Judge:
         if tool is not None:
             return ToolCall(name, _kind(tool), {}) if owner_of(tool) == place else None
         kind, _, rest = name.partition(":")
-        if kind not in ("mcp", "graphql"):
+        if kind not in ("mcp", "a2a", "graphql"):
             return None
         called = rest.partition("/")[2]
         for own, tool in self._tools.items():
             if "mcp" in tool and (tool["mcp"]["server"], tool["mcp"]["tool"]) == (place, called):
                 return ToolCall(own, "mcp", {})
+            if "a2a" in tool and owner_of(tool) == place and called in tool["a2a"]["methods"]:
+                return ToolCall(own, "a2a", {})
         return ToolCall(f"{kind}:{place}/{called}", kind, {})
 
     def _candidates(self, place: str, method: str) -> list[str]:
@@ -259,14 +261,16 @@ class Judge:
         found = [
             name
             for name, tool in self._tools.items()
-            if "mcp" not in tool and owner_of(tool) == place and method in _methods(tool, method)
+            if not tool.keys() & {"mcp", "a2a"}
+            and owner_of(tool) == place
+            and method in _methods(tool, method)
         ]
         return sorted(found, key=lambda name: _takes_all(self._tools[name]))
 
 
 def match_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give by what requests are matched to a tool."""
-    return {key: tool[key] for key in ("http", "mcp", "graphql") if key in tool}
+    return {key: tool[key] for key in ("http", "mcp", "a2a", "graphql") if key in tool}
 
 
 def owner_of(tool: Mapping[str, Any]) -> str:

@@ -177,6 +177,17 @@ class PolicySet:
             decided.append(decision)
         return decided[0] if len(decided) == 1 else _together(decided)
 
+    def tools_of_server(self, scheme: str, host: str, port: int) -> Mapping[str, str] | None:
+        """Give the tools of an MCP server by their names there, None for what is no such server."""
+        return self._tools.of_server(self._destination(host, f"{scheme}:{port}"))
+
+    def may_call(self, tool: str, **asked: Unpack[Asked]) -> bool:
+        """Say whether an MCP tool is not refused outright: some arguments might be allowed.
+
+        Raises `EvaluationError` when the engine gives no decision.
+        """
+        return self.decide(calls=[open_call(tool)], **asked).effect is not Effect.DENY
+
     def asking(self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]) -> Asking:
         """Decide as `decide` does, leaving it to the caller how each document is evaluated."""
         question = _Question(**asked)
@@ -309,6 +320,8 @@ class PolicySet:
                 "readable": call.readable,
                 "arguments": seen.arguments,
             }
+            if call.open:
+                document["tool"]["open"] = True
         return document
 
     def _request(self, question: _Question) -> dict[str, Any]:
@@ -375,6 +388,11 @@ class PolicySet:
         return found or ""
 
 
+def open_call(tool: str) -> ToolCall:
+    """Make the call by which is asked whether an MCP tool may be called at all."""
+    return ToolCall(tool, "mcp", {}, open=True)
+
+
 def drive(asking: Asking, evaluate: Callable[[Document], Document]) -> Decision:
     """Answer what a decision asks by a function, and give the decision."""
     try:
@@ -414,6 +432,6 @@ def _all(parts: Any) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(item for part in parts for item in part))
 
 
-_OPTIONAL = ("via", "trust", "client_certificate")
+_OPTIONAL = ("via", "trust", "client_certificate", "tool_changes")
 
 _ANYBODY = {"channel": "", "approvers": 1, "expires_seconds": 900}

@@ -17,7 +17,7 @@ from rules.tools import FILE
 from rules.units import size
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
-BODIES = ("json", "form", "text", "mcp", "multipart", "ndjson", "xml", "opaque")
+BODIES = ("json", "form", "text", "mcp", "a2a", "multipart", "ndjson", "xml", "opaque")
 
 Mistake = tuple[Path, str, str]
 """Where in the request, what, and how to mend it."""
@@ -173,6 +173,9 @@ def _body(request: Mapping[str, Any]) -> tuple[str, Any, int]:
         }
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         return "json", message, 0
+    if "a2a" in request:
+        called = {"method": request["a2a"]["method"], "params": request["a2a"].get("params", {})}
+        return "json", {"jsonrpc": "2.0", "id": 1, **called}, 0
     return "none", None, 0
 
 

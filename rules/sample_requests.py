@@ -19,6 +19,7 @@ ANY_LABEL = "any-name-below"
 
 OTHER_REQUEST = "any other request"
 OTHER_TOOL = "any other MCP tool"
+OTHER_METHOD = "any other A2A method"
 OTHER_MESSAGE = "any other MCP message"
 
 Endpoint = tuple[str, str, int]
@@ -79,6 +80,10 @@ def actions(bundle: Bundle, destination: str) -> Iterator[Action]:
             yield _message(f"{name} (MCP {tool['mcp']['tool']})", tool["mcp"]["tool"])
             yield _message(OTHER_TOOL, "any-other-tool")
             yield Action(OTHER_MESSAGE, "POST", "/", {"jsonrpc": "2.0", "method": "initialize"})
+        elif "a2a" in tool:
+            for method in tool["a2a"]["methods"]:
+                yield _rpc(f"{name} (A2A {method})", method)
+            yield _rpc(OTHER_METHOD, "any/otherMethod")
         elif "graphql" in tool:
             yield from _operations(name, tool["graphql"])
         else:
@@ -142,3 +147,7 @@ def _put(document: dict[str, Any], path: Sequence[object], value: Any) -> None:
 def _message(label: str, tool: str) -> Action:
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}}
     return Action(label, "POST", "/", message)
+
+
+def _rpc(label: str, method: str) -> Action:
+    return Action(label, "POST", "/", {"jsonrpc": "2.0", "id": 1, "method": method, "params": {}})

@@ -157,7 +157,9 @@ class _Chooser:
         found = self._tools.get(tool)
         if found is None:
             return ""
-        return str(found["mcp"]["server"] if "mcp" in found else found.get("destination"))
+        if "mcp" in found:
+            return str(found["mcp"]["server"])
+        return str(found["a2a"]["agent"] if "a2a" in found else found.get("destination"))
 
     def _place(self, asked: Recorded, known: str) -> Place:
         key: tuple[str, ...] = (

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rules.a2a_calls import A2aTool, a2a_calls, a2a_tool
 from rules.decision import HttpRequest, ToolCall
 from rules.errors import ToolError
 from rules.json_path import EACH, Step, parse_path, resolve
@@ -96,10 +97,13 @@ class ToolIndex:
     def __init__(self, tools: Mapping[str, Mapping[str, Any]]) -> None:
         self._http: dict[str, list[_Template]] = {}
         self._mcp: dict[str, dict[str, str]] = {}
+        self._a2a: dict[str, list[A2aTool]] = {}
         self._graphql: dict[str, list[_GraphqlTool]] = {}
         for name, tool in tools.items():
             if "mcp" in tool:
                 self._mcp.setdefault(tool["mcp"]["server"], {})[tool["mcp"]["tool"]] = name
+            elif "a2a" in tool:
+                self._a2a.setdefault(tool["a2a"]["destination"], []).append(a2a_tool(name, tool))
             elif "graphql" in tool:
                 wanted = tool["graphql"]
                 self._graphql.setdefault(wanted["destination"], []).append(
@@ -117,12 +121,18 @@ class ToolIndex:
         for templates in self._http.values():
             templates.sort(key=lambda template: template.weight, reverse=True)
 
+    def of_server(self, destination: str) -> Mapping[str, str] | None:
+        """Give the tools of an MCP server by their names there, None for what is no such server."""
+        return self._mcp.get(destination)
+
     def match(self, destination: str, request: HttpRequest) -> list[ToolCall]:
         """Give the tools that a request calls; raises `ToolError` for a call that is unreadable."""
         server = self._mcp.get(destination)
         calls = list(self._mcp_calls(destination, server or {}, request))
         if server is not None and not calls:
             _check_protocol(request)
+        if destination in self._a2a:
+            calls += a2a_calls(destination, self._a2a[destination], request)
         if destination in self._graphql:
             calls += self._graphql_calls(destination, request)
         templates = self._http.get(destination)

@@ -60,6 +60,9 @@ arguments := object.get(tool, "arguments", {})
 
 readable if object.get(tool, "readable", false) == true
 
+# Asked before a call: what hangs on its arguments or its data may turn out either way.
+unasked if object.get(tool, "open", false) == true
+
 facts := object.get(input, "facts", {})
 
 # Who has to have the right: the agent, and those it acts on behalf of.
@@ -101,7 +104,7 @@ unnamed if {
 }
 
 unnamed if {
-	object.get(tool, "kind", "") == "graphql"
+	object.get(tool, "kind", "") in ["a2a", "graphql"]
 	not named
 }
 
@@ -117,6 +120,11 @@ reach_only if stage == "connect"
 reach_only if {
 	tool_name == ""
 	object.get(place, "mcp", false) == true
+}
+
+reach_only if {
+	tool_name == ""
+	object.get(place, "a2a", false) == true
 }
 
 cells(layer, table, kinds, keys) := [entry |

@@ -51,6 +51,16 @@ has_data(wanted) if {
 }
 
 holds(part) if {
+	unasked
+	part.kind in ["argument", "data"]
+}
+
+fails(part) if {
+	unasked
+	part.kind in ["argument", "data"]
+}
+
+holds(part) if {
 	part.kind == "time"
 	within(part.windows)
 }
@@ -277,6 +287,7 @@ length(element) := count(split(element, "")) if {
 # Constraints of the tool that this call does not prove to keep.
 broken := [[0, 1000000 + check.order, check.id] |
 	stage == "request"
+	not unasked
 	some check in object.get(known_tool, "checks", [])
 	not proves(check)
 ]

@@ -176,7 +176,7 @@ def test_mcp_sdk(firewall: Firewall, world: World) -> None:
     world.mcp.calls.clear()
     said = python(firewall, script, world.mcp.mcp_url)
     tools, noted, unlisted, over, paid, mistyped = json.loads(said)
-    assert tools == ["add", "pay", "write_note"]
+    assert tools == ["pay", "write_note"]
     assert noted == "noted 5 characters"
     assert paid == "paid"
     for denied in (unlisted, over, mistyped):

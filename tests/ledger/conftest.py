@@ -3,11 +3,23 @@ from pathlib import Path
 
 import pytest
 
-from ledger import AgentStore, DecisionLog, Signer, SqliteAgents, SqliteLog, load_or_create_signer
+from ledger import (
+    AgentStore,
+    DecisionLog,
+    Signer,
+    SqliteAgents,
+    SqliteLog,
+    SqliteToolPins,
+    ToolPins,
+    load_or_create_signer,
+)
 
 # A new adapter joins here and passes the contract tests unchanged.
 LOGS: dict[str, Callable[[Path, Signer], DecisionLog]] = {
     "sqlite": lambda home, signer: SqliteLog(home / "ledger.db", signer),
+}
+PINS: dict[str, Callable[..., ToolPins]] = {
+    "sqlite": lambda home, **clocks: SqliteToolPins(home / "tools.db", **clocks),
 }
 STORES: dict[str, Callable[..., AgentStore]] = {
     "sqlite": lambda home, **clocks: SqliteAgents(home / "agents.db", **clocks),
@@ -84,3 +96,18 @@ def open_store(
 @pytest.fixture
 def store(open_store: Callable[[], AgentStore]) -> AgentStore:
     return open_store()
+
+
+@pytest.fixture(params=sorted(PINS))
+def open_pins(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, monotonic: Clock
+) -> Iterator[Callable[[], ToolPins]]:
+    opened: list[ToolPins] = []
+
+    def open_() -> ToolPins:
+        opened.append(PINS[request.param](tmp_path, clock=clock, monotonic=monotonic))
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()

@@ -12,8 +12,9 @@ from tests.support.server import Reply, Request, Upstream
 
 
 class McpServer(Upstream):
-    """Streamable HTTP at /mcp with the tools write_note(text), pay(amount, to) and add(a, b).
+    """Streamable HTTP at /mcp, or the older transport at /sse.
 
+    Its tools are write_note(text), pay(amount, to) and add(a, b).
     `calls` holds (tool, arguments) of each tool that ran.
     """
 
@@ -26,6 +27,7 @@ class McpServer(Upstream):
         http2: bool = True,
         json_response: bool = False,
         stateless: bool = False,
+        sse: bool = False,
     ) -> None:
         # Takes a second to import, which only those who use it should pay.
         from mcp.server.fastmcp import FastMCP
@@ -40,7 +42,8 @@ class McpServer(Upstream):
             stateless_http=stateless,
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
-        self._app = self._mcp.streamable_http_app()
+        self._sse = sse
+        self._app = self._mcp.sse_app() if sse else self._mcp.streamable_http_app()
         self._ending: asyncio.Event | None = None
         self._session: asyncio.Task[None] | None = None
         self._add_tools()
@@ -71,6 +74,8 @@ class McpServer(Upstream):
 
     async def opened(self) -> None:
         """Run the SDK's session manager, in one task from its start to its end."""
+        if self._sse:
+            return
         ready, self._ending = asyncio.Event(), asyncio.Event()
 
         async def run(stop: asyncio.Event) -> None:
