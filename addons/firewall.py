@@ -22,6 +22,7 @@ from addons.jail_aim import JailAim  # noqa: E402
 from addons.jail_dns import JailDns  # noqa: E402
 from addons.label import Label  # noqa: E402
 from addons.locate import Locate  # noqa: E402
+from addons.older_mcp import OlderMcp  # noqa: E402
 from addons.on_behalf_of import OnBehalfOf  # noqa: E402
 from addons.openings import Openings  # noqa: E402
 from addons.passthrough import Passthrough  # noqa: E402
@@ -63,6 +64,7 @@ def steps() -> list[Any]:
                 TraceContext(services),
                 sanitise,
                 tool_lists,
+                OlderMcp(),
                 Route(),
                 dial,
                 record,

@@ -252,10 +252,19 @@ def test_the_older_transport(mcp: Firewall, server: ScriptedMcp) -> None:
         assert next(lines) == "event: endpoint"
         assert next(lines) == "data: /messages?session_id=tool-1"
         with client(mcp) as other:
+            refused = message("tools/call", 2, name="wipe")
+            answer = other.post(f"{server.url}/messages?session_id=tool-1", json=refused)
+            assert answer.json()["error"]["code"] == -32003
+            with client(mcp, mcp.token("stranger")) as third:
+                third.post(f"{server.url}/messages?session_id=tool-1", json=refused)
             body = message("tools/list", 3)
             assert other.post(f"{server.url}/messages", json=body).status_code == 202
-        data = next(line for line in lines if line.startswith("data: "))
-        assert listed(json.loads(data[6:])) == ["read", "pay"]
+            data = (json.loads(line[6:]) for line in lines if line.startswith("data: "))
+            assert listed(next(data)) == ["read", "pay"]
+            # The refusal came with the next piece, once, and only that of the stream's own agent.
+            assert next(data)["error"]["data"]["code"] == "policy_denied"
+            other.post(f"{server.url}/messages", json=message("ping", 4))
+            assert next(data)["id"] == 4
 
 
 def aegis(firewall: Firewall, *arguments: str) -> str:
@@ -348,6 +357,7 @@ SDK = """
 def test_the_older_transport_of_the_sdk(
     mcp: Firewall, sdk: McpServer, server: ScriptedMcp, tmp_path: Path
 ) -> None:
+    sdk.calls.clear()
     names, noted = json.loads(python(mcp, SDK, f"{sdk.url}/sse"))
     assert names == ["write_note"]
     assert noted == "noted 2 characters"

@@ -79,6 +79,7 @@ REFUND = {
     "headers": {"X-Target": "payments"},
     "json": {"action": "refund", "reason": "sent the wrong goods", "items": [{"amount": 5}]},
 }
+PEER = {"agent": "x", "groups": ["office"], "url": "https://travel.example.com/"}
 PAYMENT = {**TEST["fixtures"]["payment"]}
 
 
@@ -98,6 +99,15 @@ PAYMENT = {**TEST["fixtures"]["payment"]}
          {"effect": "deny", "rule": "no-refunds-in-production"}),
         # A payment without an amount needs no approval.
         ({**PAYMENT, "json": {"currency": "EUR"}}, {"effect": "allow"}),
+        # Where another agent calls back is pinned, in a message and by a method of its own.
+        ({**PEER, "a2a": {"method": "message/send", "params": {"message": {}}}},
+         {"effect": "allow", "rule": "travel"}),
+        ({**PEER, "a2a": {"method": "message/send", "params": {
+            "configuration": {"pushNotificationConfig": {"url": "https://evil.test/"}}}}},
+         {"effect": "deny", "rule": "tool:travel.ask/call_back.pattern"}),
+        ({**PEER, "a2a": {"method": "tasks/pushNotificationConfig/set", "params": {
+            "pushNotificationConfig": {"url": "https://hooks.example.com/1"}}}},
+         {"effect": "allow", "rule": "travel"}),
         # A tenant only takes away.
         ({"agent": "x", "groups": ["ward"], "url": "https://notes.example.com/mcp",
           "mcp": {"tool": "write_note"}}, {"effect": "allow", "rule": "ward-may-note"}),
