@@ -14,13 +14,17 @@ from tests.support.firewall import Firewall
 _STEERING = ("PIP_", "npm_config_", "NPM_CONFIG_", "NODE_")
 
 
+def plain_environment() -> dict[str, str]:
+    """Give our environment without what steers this machine's package tools and clients."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(_STEERING)}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
 def environment(firewall: Firewall, agent: str = "default", **more: str) -> dict[str, str]:
     """Give what `aegis run` gives a command; settings of this machine's package tools stay out."""
-    inherited = {n: v for n, v in os.environ.items() if not n.startswith(_STEERING)}
     running = Running(firewall.host, firewall.port, firewall.pid)
-    made = agent_environment(inherited, Home(firewall.home), running, firewall.token(agent))
-    quiet = {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return {**made, **quiet, **more}
+    home, token = Home(firewall.home), firewall.token(agent)
+    return {**agent_environment(plain_environment(), home, running, token), **more}
 
 
 def run_as(
