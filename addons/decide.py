@@ -70,9 +70,9 @@ class Decide:
         try:
             decision = policy.decide(**question)
         except EvaluationError as error:
-            _no_decision(exchange, error)
+            no_decision(exchange, error)
         else:
-            _settle(exchange, decision)
+            settle(exchange, decision, policy)
         return None
 
     async def _ask(
@@ -92,9 +92,9 @@ class Decide:
         try:
             decision = await evaluator.decide(policy, question)
         except EvaluationError as error:
-            _no_decision(exchange, error)
+            no_decision(exchange, error)
         else:
-            _settle(exchange, decision)
+            settle(exchange, decision, policy)
 
 
 def _beside(exchange: Exchange, question: dict[str, Any]) -> dict[str, Any]:
@@ -102,8 +102,10 @@ def _beside(exchange: Exchange, question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "data": exchange.candidate_data}
 
 
-def _no_decision(exchange: Exchange, error: EvaluationError) -> None:
-    logger.warning("No decision: %s.", error)
+def no_decision(exchange: Exchange, error: Exception) -> None:
+    """Refuse what the policy gave no decision on."""
+    known = isinstance(error, EvaluationError)
+    logger.warning("No decision: %s.", error if known else type(error).__name__)
     exchange.deny(
         "policy_error",
         "The policy gave no decision on this request, so it was not sent. "
@@ -119,8 +121,10 @@ def _code(decision: Decision) -> str:
     return "body_opaque" if is_opaque_rule(decision.rule) else "policy_denied"
 
 
-def _settle(exchange: Exchange, decision: Decision) -> None:
+def settle(exchange: Exchange, decision: Decision, policy: PolicySet) -> None:
+    """Take a decision into the exchange, and refuse what it does not let through."""
     exchange.decision = decision
+    exchange.options = policy.destination_options(decision.destination)
     if exchange.observing:
         return
     if decision.effect in (Effect.DENY, Effect.REQUIRE_APPROVAL):

@@ -11,10 +11,14 @@ from typing import Any
 
 from mitmproxy import http
 
+from addons.upstream_proxy import UpstreamProxy
 from ledger import Agent
-from rules import AgentRef, Decision, ToolCall
+from rules import AgentRef, Decision, DestinationOptions, ToolCall
 
 METADATA_KEY = "aegis"
+
+UNKNOWN_BYTES = 2**53 - 1
+"""What a body counts as that says no length: more than any bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,13 @@ class Exchange:
     routed: Destination | None = None
     """Where the call goes instead, because policy keeps its data in a region."""
     address: str = ""
-    """The one address that was resolved, judged and may be dialled."""
+    """The address that was resolved, judged and is dialled first."""
+    addresses: tuple[str, ...] = ()
+    """All that were judged and may be dialled, in the order in which to try them."""
+    options: DestinationOptions = field(default_factory=DestinationOptions)
+    """What else the policy that decided says of the destination."""
+    proxy: UpstreamProxy | None = None
+    """The proxy of the operator's network that the call leaves through."""
     body: Body = field(default_factory=Body)
     calls: Sequence[ToolCall] = ()
     data: tuple[str, ...] = ()
@@ -127,6 +137,8 @@ class Exchange:
     """The WebSocket that the request opens, where policy allows it."""
     session: str = ""
     """For a message of a WebSocket: the id of the exchange that opened it."""
+    tunnel: bool = False
+    """True when the whole tunnel passes through unread, because policy says so."""
     streamed: bool = False
     """True when the body goes through unread, in pieces, because policy says so."""
     recorded: bool = False

@@ -1,30 +1,25 @@
-"""TLS with less work per connection: contexts kept by certificate, upstream sessions resumed."""
+"""TLS with agents with less work per connection: contexts kept by certificate."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
 
-from mitmproxy import certs, connection, ctx, tls
+from mitmproxy import certs, ctx, tls
 from mitmproxy.addons import tlsconfig
 from mitmproxy.net import tls as net_tls
 from mitmproxy.proxy.layers import modes
 from OpenSSL import SSL
 
 MAX_CONTEXTS = 512
-MAX_SESSIONS = 1024
-
-SessionKey = tuple[Any, ...]
 
 
 class FastTls(tlsconfig.TlsConfig):
-    """mitmproxy's TLS addon with a server context for each certificate and client sessions."""
+    """mitmproxy's TLS addon with a context for each certificate."""
 
     name = "tlsconfig"
 
     def __init__(self) -> None:
         self._contexts: OrderedDict[int, tuple[certs.CertStoreEntry, SSL.Context]] = OrderedDict()
-        self._sessions: OrderedDict[SessionKey, SSL.Connection] = OrderedDict()
 
     def tls_start_client(self, tls_start: tls.TlsData) -> None:
         """Give a connection from an agent its TLS, the certificate already in the context."""
@@ -73,37 +68,7 @@ class FastTls(tlsconfig.TlsConfig):
         return made
 
     def tls_start_server(self, tls_start: tls.TlsData) -> None:
-        """Give a connection to an upstream its TLS, resuming the last session with it."""
-        super().tls_start_server(tls_start)
-        server = tls_start.conn
-        if tls_start.ssl_conn is None or not isinstance(server, connection.Server):
-            return
-        earlier = self._sessions.get(_key(server))
-        session = earlier.get_session() if earlier is not None else None
-        if session is not None:
-            tls_start.ssl_conn.set_session(session)
-
-    def tls_established_server(self, data: tls.TlsData) -> None:
-        """Keep the connection, whose session arrives later, for the next to the same upstream."""
-        server = data.conn
-        if data.is_dtls or data.ssl_conn is None or not isinstance(server, connection.Server):
-            return
-        key = _key(server)
-        self._sessions[key] = data.ssl_conn
-        self._sessions.move_to_end(key)
-        if len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
-
-
-def _key(server: connection.Server) -> SessionKey:
-    """Name what a session may be resumed for: a resumed one is not verified again."""
-    return (
-        server.address,
-        server.sni,
-        tuple(server.alpn_offers),
-        ctx.options.ssl_verify_upstream_trusted_ca,
-        ctx.options.ssl_verify_upstream_trusted_confdir,
-    )
+        """Leave connections to upstreams to the firewall's own step."""
 
 
 def _customised() -> bool:

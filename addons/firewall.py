@@ -22,21 +22,26 @@ from addons.jail_dns import JailDns  # noqa: E402
 from addons.label import Label  # noqa: E402
 from addons.locate import Locate  # noqa: E402
 from addons.on_behalf_of import OnBehalfOf  # noqa: E402
+from addons.openings import Openings  # noqa: E402
+from addons.passthrough import Passthrough  # noqa: E402
 from addons.read import Read  # noqa: E402
 from addons.record import Record  # noqa: E402
+from addons.refused_certificate import RefusedCertificate  # noqa: E402
 from addons.route import Route  # noqa: E402
 from addons.sanitise import Sanitise  # noqa: E402
 from addons.services import Services  # noqa: E402
 from addons.settle import Settle  # noqa: E402
+from addons.through_proxy import ThroughProxy  # noqa: E402
 from addons.trace_context import TraceContext  # noqa: E402
+from addons.upstream_tls import UpstreamTls  # noqa: E402
 from addons.websocket import Websocket  # noqa: E402
 
 
 def steps() -> list[Any]:
     """Make the steps of one firewall behind their guard."""
-    services = Services()
+    services, openings = Services(), Openings()
     read, label, decide = Read(services), Label(services), Decide(services)
-    sanitise, record = Sanitise(services), Record(services)
+    sanitise, dial, record = Sanitise(services), Dial(services), Record(services)
     return [
         services,
         JailDns(services),
@@ -50,14 +55,18 @@ def steps() -> list[Any]:
                 read,
                 label,
                 decide,
+                Passthrough(services, openings, dial, record),
                 TraceContext(services),
                 sanitise,
                 Route(),
-                Dial(services),
+                dial,
                 record,
                 Websocket(services, [read, label, decide, sanitise, record]),
                 Settle(services),
-                Gate(),
+                Gate(openings),
+                ThroughProxy(openings),
+                UpstreamTls(services, openings),
+                RefusedCertificate(services),
             ]
         ),
     ]

@@ -14,7 +14,7 @@ from addons.exchange import Exchange, exchange_of
 from addons.jail_server import JailMode
 from addons.services import Services
 from addons.socket_owner import socket_owner, user_ids
-from ledger import Agent, LedgerError, TokenError, split_token
+from ledger import Agent, AgentStore, LedgerError, TokenError, split_token
 from rules import Places
 
 HEADER = "proxy-authorization"
@@ -174,6 +174,13 @@ class Identify:
         if self._resolved[0] is not places:
             self._resolved = places, user_ids(places.users)
         return self._resolved[1]
+
+
+def may_call(agents: AgentStore, exchange: Exchange) -> bool:
+    """Say whether the agent of an exchange that goes on may still call; raises `LedgerError`."""
+    if exchange.token_id:
+        return agents.is_live(exchange.token_id)
+    return exchange.agent is not None and agents.live(exchange.agent.id) is not None
 
 
 def _token(value: bytes) -> str | None:

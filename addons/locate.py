@@ -38,7 +38,12 @@ class Locate:
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Remember the name a client asks for in TLS, to be compared with each request."""
-        self._names[data.context.client] = data.client_hello.sni or ""
+        sni = data.client_hello.sni or ""
+        self._names[data.context.client] = sni
+        tunnel = self._tunnels.get(data.context.client)
+        if tunnel is not None and sni and _canonical(sni) != tunnel.host:
+            # No certificate for any name but that of the tunnel.
+            data.context.client.sni = tunnel.host
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Name the destination of a request and compare all names in it."""

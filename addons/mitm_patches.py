@@ -16,9 +16,11 @@ from mitmproxy.proxy.layers.http import HttpStream
 from addons import (
     back_pressure,
     body_framing,
+    dial_in_order,
     early_answer,
     endings,
     http2_windows,
+    through_proxy,
     websocket_layer,
 )
 from addons.exchange import METADATA_KEY, Exchange
@@ -59,6 +61,8 @@ def apply(*, max_body: Callable[[], int]) -> None:
     early_answer.install()
     http2_windows.install()
     endings.install()
+    dial_in_order.install()
+    through_proxy.install()
 
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:

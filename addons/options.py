@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,8 @@ from mitmproxy.addonmanager import Loader
 from addons import jail, policy_place
 from addons.policy_place import Place
 from addons.policy_source import SourceError
-from ledger import default_home
+from addons.upstream_proxy import ProxyError, ProxyPlace, check_credential, parse_place
+from ledger import Home, default_home
 
 _PAST_THE_FIREWALL = (
     "ignore_hosts",
@@ -51,6 +52,7 @@ class Settings:
     redaction_workers: int
     redaction_timeout: float
     labels: Mapping[str, str]
+    upstream_proxy: ProxyPlace | None
     jail: jail.Jail | None = None
     """The jail that this firewall is the way out of."""
 
@@ -84,6 +86,24 @@ def declare(loader: Loader) -> None:
     loader.add_option(
         "aegis_labels", str, "", "Labels of this environment, such as stage=production,site=eu."
     )
+    loader.add_option(
+        "aegis_upstream_proxy",
+        str,
+        "",
+        "URL of the proxy that calls leave through, such as http://proxy.example.com:3128.",
+    )
+    loader.add_option(
+        "aegis_upstream_proxy_auth_file",
+        str,
+        "",
+        "File of its credential, USER:PASSWORD. Default: upstream-proxy.auth of the home folder.",
+    )
+    loader.add_option(
+        "aegis_upstream_proxy_names",
+        bool,
+        False,
+        "Give the proxy names instead of addresses; no address is judged then.",
+    )
     loader.add_option("aegis_redaction_workers", int, 1, "Processes that look for personal data.")
     loader.add_option(
         "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
@@ -106,6 +126,9 @@ def check(options: Any) -> Settings:
             "redaction_workers",
             "redaction_timeout",
             "labels",
+            "upstream_proxy",
+            "upstream_proxy_auth_file",
+            "upstream_proxy_names",
         )
     }
     place = Place(values["policy"], _file(values["bundle_key"]), _file(values["bundle_ca"]))
@@ -138,6 +161,11 @@ def check(options: Any) -> Settings:
             "ssl_insecure: the firewall always verifies upstream certificates; "
             "name your own CA with ssl_verify_upstream_trusted_ca instead."
         )
+    if options.client_certs:
+        raise exceptions.OptionsError(
+            "client_certs: every destination would be shown it; name it in the policy instead, "
+            "as the destination's `client_certificate`."
+        )
     for name in _PAST_THE_FIREWALL:
         if name in options and getattr(options, name):
             raise exceptions.OptionsError(
@@ -154,7 +182,37 @@ def check(options: Any) -> Settings:
         redaction_timeout=float(values["redaction_timeout"]),
         labels=_labels(values["labels"]),
         jail=prison,
+        upstream_proxy=_proxy(values),
     )
+
+
+def _proxy(values: Mapping[str, Any]) -> ProxyPlace | None:
+    if not values["upstream_proxy"]:
+        return None
+    try:
+        place = parse_place(values["upstream_proxy"])
+    except ProxyError as error:
+        raise exceptions.OptionsError(f"aegis_upstream_proxy: {error}") from None
+    return replace(
+        place,
+        names=values["upstream_proxy_names"],
+        auth=_file(values["upstream_proxy_auth_file"]),
+    )
+
+
+def upstream_proxy(settings: Settings, home: Home) -> ProxyPlace | None:
+    """Give the upstream proxy with the file of its credential; raises `OptionsError`."""
+    place = settings.upstream_proxy
+    if place is None:
+        return None
+    if place.auth is None and home.upstream_proxy_auth.exists():
+        place = replace(place, auth=home.upstream_proxy_auth)
+    if place.auth is not None:
+        try:
+            check_credential(place.auth)
+        except ProxyError as error:
+            raise exceptions.OptionsError(f"aegis_upstream_proxy_auth_file: {error}") from None
+    return place
 
 
 def opa_url(text: str) -> str:

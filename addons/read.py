@@ -13,16 +13,13 @@ from mitmproxy import http
 from addons import mitm_patches
 from addons.content import MAX_FIELDS, parse
 from addons.decode import DecodeError, decode
-from addons.exchange import Body, Exchange, exchange_of
+from addons.exchange import UNKNOWN_BYTES, Body, Exchange, exchange_of
 from addons.grpc_call import has_unsized_body
 from addons.services import Services
 from rules import HttpRequest, Limits, ToolCall, ToolError
 
 LARGE_BYTES, LARGE_ENCODED_BYTES = 64 * 1024, 4096
 """Bytes of a body beyond which reading it would hold other exchanges up."""
-
-UNKNOWN_BYTES = 2**53 - 1
-"""What a body counts as that says no length: more than any bound."""
 
 
 class Read:

@@ -40,7 +40,7 @@ class Record:
             flow.request.stream = False
             exchange.streamed = False
         elif exchange.streamed:
-            return self._record(flow, exchange)
+            return self.write(flow, exchange)
         return None
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -49,7 +49,7 @@ class Record:
 
     async def _answer(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)
-        await self._record(flow, exchange)
+        await self.write(flow, exchange)
         if exchange.denial is not None:
             flow.response = render(exchange, flow.request)
 
@@ -63,9 +63,10 @@ class Record:
                 rule="framing",
                 status=400,
             )
-            await self._record(flow, exchange)
+            await self.write(flow, exchange)
 
-    async def _record(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    async def write(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Record a decision, or refuse what cannot be recorded."""
         services = self._services
         services.spans.decided(flow, exchange)
         entry = self._entry(flow, exchange)
@@ -118,6 +119,8 @@ class Record:
         }
         if denial is not None:
             entry["code"] = denial.code
+        if exchange.tunnel:
+            entry["stage"] = "request"
         return entry
 
     def _circumstances(self, exchange: Exchange) -> dict[str, Any]:
@@ -162,6 +165,7 @@ class Record:
             "address": exchange.address,
             "region": region,
             **({"routed": exchange.routed.host} if exchange.routed is not None else {}),
+            **_way(exchange),
         }
 
     def _request(self, flow: http.HTTPFlow, exchange: Exchange) -> dict[str, Any]:
@@ -180,6 +184,18 @@ class Record:
     def _digest(self, what: bytes, data: bytes) -> str:
         """Commit to a value that may be personal: keyed, so that it cannot be guessed."""
         return hmac.digest(self._services.redactor.key, what + b"\0" + data, hashlib.sha256).hex()
+
+
+def _way(exchange: Exchange) -> dict[str, Any]:
+    """Tell what is unusual about how the destination is reached."""
+    found: dict[str, Any] = {}
+    if exchange.tunnel:
+        found["tls"] = "passthrough"
+    if exchange.proxy is not None:
+        found["via"] = "proxy"
+        if exchange.addresses and not exchange.address:
+            found["judged"] = "name"
+    return found
 
 
 def obligations(decision: Decision) -> dict[str, Any]:

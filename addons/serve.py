@@ -86,6 +86,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--otlp-endpoint", default="", help="base URL of an OTLP/HTTP collector")
     parser.add_argument("--hosts-file", default="", help="names that come before DNS, hosts(5)")
+    parser.add_argument(
+        "--upstream-proxy", default="", help="URL of the proxy that calls go through"
+    )
     parser.add_argument("--upstream-ca", default="", help="PEM file of roots to trust upstream")
     parser.add_argument(
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="any other option"
@@ -157,6 +160,8 @@ async def _serve(arguments: argparse.Namespace, sharing: bool) -> int:
         wanted["aegis_otlp_endpoint"] = arguments.otlp_endpoint
     if arguments.hosts_file:
         wanted["aegis_hosts_file"] = arguments.hosts_file
+    if arguments.upstream_proxy:
+        wanted["aegis_upstream_proxy"] = arguments.upstream_proxy
     if arguments.upstream_ca:
         if not Path(arguments.upstream_ca).is_file():
             print(f"aegis: --upstream-ca: no file {arguments.upstream_ca}.", file=sys.stderr)
@@ -338,6 +343,7 @@ def _worker_arguments(arguments: argparse.Namespace, port: int) -> list[str]:
         "--otlp-endpoint": arguments.otlp_endpoint,
         "--hosts-file": arguments.hosts_file,
         "--upstream-ca": arguments.upstream_ca,
+        "--upstream-proxy": arguments.upstream_proxy,
     }
     pairs = [item for name, value in given.items() if value for item in (name, value)]
     pairs += [f"--transparent=[{host}]:{port}" for host, port in arguments.transparent]

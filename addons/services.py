@@ -22,6 +22,8 @@ from addons.policy_watch import CandidateWatch, PolicyWatch
 from addons.redactor import RedactionFailed, Redactor
 from addons.resolver import Resolver
 from addons.spans import Spans
+from addons.upstream_proxy import UpstreamProxy
+from addons.upstream_trust import TrustError, UpstreamTrust
 from ledger import (
     AgentStore,
     GroupCommit,
@@ -55,6 +57,9 @@ class Services:
     redactor: Redactor
     spans: Spans
     resolver: Resolver
+    upstream_proxy: UpstreamProxy | None
+    """The proxy of the operator's network, where there is one."""
+    trust: UpstreamTrust
     evaluator: Evaluator
     environment: Mapping[str, str]
     """Labels of the place where the firewall runs."""
@@ -103,6 +108,10 @@ class Services:
         self._source: PolicySource = open_source(settings.place, home)
         self.settings, self.home = settings, home
         self.environment = settings.labels
+        self.resolver = Resolver(settings.hosts_file)
+        place = options.upstream_proxy(settings, home)
+        self.upstream_proxy = UpstreamProxy(place, self.resolver) if place is not None else None
+        self.trust = UpstreamTrust(home)
         self.policy = self._build(self._source.load())
         self._candidates = CandidateSource(home.policies)
         self.agents = SqliteAgents(home.agents)
@@ -115,7 +124,6 @@ class Services:
             timeout=settings.redaction_timeout,
         )
         self.spans = Spans(settings.otlp_endpoint)
-        self.resolver = Resolver(settings.hosts_file)
         self.evaluator = _evaluator(settings.opa_url)
         self._open = True
         _harden(ctx.options)
@@ -209,16 +217,19 @@ class Services:
 
     def _build(self, bundle: Bundle) -> PolicySet:
         policy = PolicySet(bundle, environment=self.environment)
-        unread = [
-            name for name, options in policy.destinations.items() if options.tls != "intercept"
-        ]
-        if unread:
-            raise refused(
-                policy.name,
-                f"the destination '{unread[0]}' says `tls: passthrough`, which this firewall does "
-                "not do yet: it reads everything",
-                "Leave it out.",
-            )
+        for name, wanted in policy.destinations.items():
+            try:
+                self.trust.roots(wanted)
+                self.trust.certificate(wanted)
+            except TrustError as error:
+                raise refused(policy.name, f"the destination '{name}': {error}", "") from None
+            if wanted.via == "proxy" and self.upstream_proxy is None:
+                raise refused(
+                    policy.name,
+                    f"the destination '{name}' says `via: proxy`, and this firewall has no "
+                    "upstream proxy",
+                    "Name one with aegis_upstream_proxy, or leave `via` out.",
+                )
         return policy
 
     def adopt(self, policy: PolicySet) -> None:

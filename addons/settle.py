@@ -47,7 +47,7 @@ class Settle:
         exchange = exchange_of(flow)
         if exchange.recorded and exchange.denial is None:
             status = flow.response.status_code if flow.response is not None else None
-            self._settle(flow, exchange, status=status, error=_broken(flow))
+            self._settle(flow, exchange, status=status, error=broken(_text(flow)))
 
     def _settle(
         self, flow: http.HTTPFlow, exchange: Exchange, *, status: int | None, error: str | None
@@ -67,6 +67,9 @@ class Settle:
         }
         if grpc_status is not None:
             entry["grpc_status"] = grpc_status
+        dialled = flow.server_conn.peername if flow.server_conn is not None else None
+        if dialled is not None and exchange.proxy is None and dialled[0] != exchange.address:
+            entry["address"] = dialled[0]
         self._services.log.submit(entry)
 
 
@@ -82,15 +85,32 @@ def _grpc_status(flow: http.HTTPFlow) -> int | None:
     return None
 
 
-def _broken(flow: http.HTTPFlow) -> str:
+def _text(flow: http.HTTPFlow) -> str:
+    return flow.error.msg if flow.error is not None else ""
+
+
+def broken(text: str) -> str:
     """Name what broke, without the text of the error, which may quote the exchange."""
-    text = flow.error.msg if flow.error is not None else ""
+    if text in CUTS:
+        return text
     return next((name for name, signs in _BREAKS.items() if text.startswith(signs)), "broken_off")
 
 
+CUTS = frozenset(
+    {"token_revoked", "policy_denied", "policy_changed", "address_refused", "not_decided"}
+)
+"""Why the firewall itself ended what was open."""
+
 _BREAKS = {
     "upstream_untrusted": ("Certificate verify failed", "Could not establish TLS", "TLS"),
-    "upstream_unreachable": ("[Errno", "Multiple exceptions", "Connect call failed"),
+    "upstream_proxy_refused": ("The upstream proxy refused",),
+    "upstream_proxy_failed": ("The upstream proxy",),
+    "upstream_unreachable": (
+        "The destination cannot be reached",
+        "[Errno",
+        "Multiple exceptions",
+        "Connect call failed",
+    ),
     "refused_dial": ("Connection killed",),
     "client_gone": ("Client disconnected", "Client closed", "stream reset by client"),
     "upstream_gone": ("Server disconnected", "server closed", "stream reset by server"),

@@ -12,6 +12,7 @@ from wsproto.frame_protocol import CloseReason
 
 from addons.exchange import METADATA_KEY, Exchange, Verdict, exchange_of, new_id
 from addons.guard import Guard
+from addons.identify import may_call
 from addons.services import Services
 from ledger import LedgerError
 
@@ -101,12 +102,8 @@ class Websocket:
 
     def _check_agent(self, exchange: Exchange) -> None:
         """Refuse what an agent sends whose right to call has ended since the socket was opened."""
-        agents, agent = self._services.agents, exchange.agent
         try:
-            if exchange.token_id:
-                live = agents.is_live(exchange.token_id)
-            else:
-                live = agent is not None and agents.live(agent.id) is not None
+            live = may_call(self._services.agents, exchange)
         except LedgerError as error:
             exchange.deny("agents_unavailable", str(error), rule="identify", status=503)
             return

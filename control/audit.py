@@ -207,6 +207,10 @@ def _line(record: dict[str, Any]) -> Iterator[str]:
         yield _text(f"{record.get('kind')}:")
         for name in ("what", "name", "revision", "problem"):
             yield _text(record.get(name) or "")
+        if record.get("kind") == "client_refused_certificate":
+            place = record.get("destination") or {}
+            yield _text(f"{_short(record)} {place.get('host', '?')}:{place.get('port', '')}")
+            yield _text(record.get("mend", ""))
         return
     effect = str(record.get("effect"))
     shown = effect if record.get("enforced") else f"would {effect}"
@@ -216,6 +220,8 @@ def _line(record: dict[str, Any]) -> Iterator[str]:
     what = ", ".join(record.get("tools") or ()) or request.get("method", "")
     yield _text(f"{what} {place.get('host', '?')}:{place.get('port', '')}")
     yield _text(f"({', '.join(str(record[k]) for k in ('rule', 'source') if record.get(k))})")
+    if place.get("tls") == "passthrough":
+        yield "tls: passthrough"
     taken = record.get("redacted") or {}
     if taken:
         yield _text("redacted " + ", ".join(f"{n} {entity}" for entity, n in taken.items()))

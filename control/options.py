@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 UpstreamCa = Annotated[Path | None, typer.Option(help="PEM file of roots to trust upstream.")]
+UpstreamProxy = Annotated[
+    str, typer.Option(metavar="URL", help="The proxy that calls leave through; without credential.")
+]
 HostsFile = Annotated[Path | None, typer.Option(help="Names that come before DNS, as in hosts(5).")]
 BundleKey = Annotated[Path | None, typer.Option(help="Key that signs a bundle server's bundles.")]
 BundleCa = Annotated[Path | None, typer.Option(help="PEM file of roots to trust the server by.")]

@@ -21,7 +21,7 @@ from control.home import BAD_INPUT, HomeFolder, Running, complain, home_of, runn
 from control.jail import JailError, take_terminal_back
 from control.jailed import jailed
 from control.lifetime import parse_lifetime
-from control.options import HostsFile, UpstreamCa, as_arguments
+from control.options import HostsFile, UpstreamCa, UpstreamProxy, as_arguments
 from ledger import Home, LedgerError, LogReader, SqliteAgents, Summary, split_token
 
 NOT_EXECUTABLE = 126
@@ -58,6 +58,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary in JSON.")] = False,
     upstream_ca: UpstreamCa = None,
+    upstream_proxy: UpstreamProxy = "",
     hosts_file: HostsFile = None,
     folder: HomeFolder = None,
 ) -> None:
@@ -71,7 +72,12 @@ def run(
         complain("--user: it goes with --jail.")
         raise typer.Exit(BAD_INPUT)
     home = home_of(context, folder)
-    own = {"--policy": policy, "--upstream-ca": upstream_ca, "--hosts-file": hosts_file}
+    own = {
+        "--policy": policy,
+        "--upstream-ca": upstream_ca,
+        "--upstream-proxy": upstream_proxy,
+        "--hosts-file": hosts_file,
+    }
     with closing(open_agents(home)) as agents, _Signals() as signals:
         if agent != DEFAULT_AGENT:
             agents.get(agent)  # before a firewall is started in vain

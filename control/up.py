@@ -20,6 +20,7 @@ from control.options import (
     Labels,
     OpaUrl,
     UpstreamCa,
+    UpstreamProxy,
     as_arguments,
     as_settings,
 )
@@ -68,6 +69,7 @@ def up(
         str, typer.Option(help="Base URL of an OTLP/HTTP collector for spans.")
     ] = "",
     upstream_ca: UpstreamCa = None,
+    upstream_proxy: UpstreamProxy = "",
     hosts_file: HostsFile = None,
     labels: Labels = None,
     opa_url: OpaUrl = "",
@@ -92,6 +94,7 @@ def up(
             "--workers": workers,
             "--otlp-endpoint": otlp_endpoint,
             "--upstream-ca": upstream_ca,
+            "--upstream-proxy": upstream_proxy,
             "--hosts-file": hosts_file,
         }
     ) + as_settings(labels, opa_url)

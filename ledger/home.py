@@ -83,6 +83,21 @@ class Home:
         return self.folder / f"last-bundle-{name}.tar.gz"
 
     @property
+    def trust(self) -> Path:
+        """Folder of the roots that destinations of a policy are verified with, NAME.pem each."""
+        return self.folder / "trust"
+
+    @property
+    def client_certificates(self) -> Path:
+        """Folder of the certificates, with keys, that are shown to destinations, NAME.pem each."""
+        return self.folder / "client-certificates"
+
+    @property
+    def upstream_proxy_auth(self) -> Path:
+        """The credential for the upstream proxy, USER:PASSWORD."""
+        return self.folder / "upstream-proxy.auth"
+
+    @property
     def secret(self) -> Path:
         """The key of hashes that stand for personal values."""
         return self.folder / "hash.key"

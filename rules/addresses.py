@@ -12,6 +12,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
+_ISATAP = (0x00005EFE, 0x02005EFE)
+"""The upper half of the interface identifiers of RFC 5214."""
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")
 
 
@@ -42,7 +46,7 @@ def judge_address(address: str | Address, allowed: Sequence[str]) -> str | None:
     """Say why an address may not be dialled, None when it may.
 
     Only public unicast addresses may be, and those in the networks that policy names. Addresses
-    that carry an IPv4 address (mapped, 6to4, NAT64, Teredo) are judged by that too.
+    that carry an IPv4 address (as mapped, 6to4, NAT64, Teredo, ISATAP do) are judged by that too.
     """
     parsed = parse_address(str(address))
     if parsed is None:
@@ -64,8 +68,13 @@ def _carried(address: Address) -> list[Address]:
             found.append(address.sixtofour)
         if address.teredo is not None:
             found += address.teredo
+        last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP or address in _LOCAL_NAT64:
+            found.append(last)
+        if address in _COMPATIBLE and int(address) > 1:
+            found.append(last)
         if address in _NAT64:
-            found = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+            found = [last]
     return found
 
 

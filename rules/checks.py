@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rules.check_agents import check_agents
+from rules.check_passthrough import check_passthrough
 from rules.check_tools import check_condition, check_tool
 from rules.errors import HostError, Problem
 from rules.hosts import canonical_host
@@ -83,6 +84,7 @@ def check_documents(documents: Sequence[Marked]) -> list[Problem]:
             }
         found += _settings_once(own)
         found += _duplicates(own)
+        found += check_passthrough(organisation, own)
         for marked in own:
             found += _check(marked, known)
             found += _check_groups(marked, [*organisation, *own])

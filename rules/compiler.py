@@ -189,6 +189,7 @@ class _Compiler:
             "mcp": item["id"] in self._servers,
             "request_streams": item.get("request_streams", "read"),
             **self._opaque(item),
+            **{key: item[key] for key in ("via", "trust", "client_certificate") if key in item},
         }
 
     def _opaque(self, item: dict[str, Any]) -> dict[str, Any]:

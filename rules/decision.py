@@ -170,7 +170,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class DestinationOptions:
-    """What else a policy says of a destination."""
+    """What else a policy says of a destination.
+
+    `via` is `direct`, `proxy` or empty for what is usual; `trust` and `client_certificate` name
+    files of the home folder.
+    """
 
     region: str = ""
     tier: str = ""
@@ -178,3 +182,6 @@ class DestinationOptions:
     tls: str = "intercept"
     websocket: str = "deny"
     request_streams: str = "read"
+    via: str = ""
+    trust: str = ""
+    client_certificate: str = ""

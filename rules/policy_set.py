@@ -28,7 +28,7 @@ from rules.errors import EvaluationError, refused
 from rules.own_rego import USER_PATH
 from rules.places import Places
 from rules.read_set import ReadSet
-from rules.regions import asked_regions, asks_for_region, host_region, region_names
+from rules.regions import UNKNOWN, asked_regions, asks_for_region, host_region, region_names
 from rules.regorus_engine import RegorusEngine
 from rules.tools import ToolIndex
 
@@ -130,9 +130,13 @@ class PolicySet:
                     item["tls"],
                     item["websocket"],
                     item.get("request_streams", "read"),
+                    **{key: item[key] for key in _OPTIONAL if key in item},
                 )
                 for name, item in config["destinations"].items()
             }
+            self.passes_through = any(
+                options.tls == "passthrough" for options in self.destinations.values()
+            )
         except (KeyError, TypeError):
             raise refused(
                 "bundle",
@@ -153,6 +157,10 @@ class PolicySet:
     def asked_regions(self, request: HttpRequest) -> tuple[str, ...]:
         """Give the regions that a request asks to be processed in, where the policy looks at it."""
         return asked_regions(request) if self._fenced else ()
+
+    def unread_regions(self, host: str) -> tuple[str, ...]:
+        """Give the regions that requests to a host may ask for which nobody reads."""
+        return (UNKNOWN,) if self._fenced and asks_for_region(host) else ()
 
     def decide(self, *, calls: Sequence[ToolCall] = (), **asked: Unpack[Asked]) -> Decision:
         """Decide on a tunnel or a request; of several calls the strictest decision holds.
@@ -405,5 +413,7 @@ def _together(decided: Sequence[Decision]) -> Decision:
 def _all(parts: Any) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(item for part in parts for item in part))
 
+
+_OPTIONAL = ("via", "trust", "client_certificate")
 
 _ANYBODY = {"channel": "", "approvers": 1, "expires_seconds": 900}

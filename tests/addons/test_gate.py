@@ -32,7 +32,7 @@ def passed(gate: Gate, *, recorded: bool = True, refused: bool = False) -> conne
     flow = tflow.tflow()
     exchange = exchange_of(flow)
     exchange.destination = Destination("https", "api.example.test", ADDRESS[1])
-    exchange.address = ADDRESS[0]
+    exchange.address, exchange.addresses = ADDRESS[0], (ADDRESS[0],)
     exchange.recorded = recorded
     if refused:
         exchange.deny("policy_denied", "no", rule="test")

@@ -95,7 +95,7 @@ def test_a_policy_that_asks_for_what_is_not_there_is_refused(
     tmp_path: Path, good: Path, start_with: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     text = good.read_text("utf-8").replace(
-        "    addresses:", "    tls: passthrough\n    addresses:", 1
+        "    addresses:", "    trust: corporate\n    addresses:", 1
     )
     good.write_text(text, "utf-8")
     if start_with is own:
@@ -104,7 +104,7 @@ def test_a_policy_that_asks_for_what_is_not_there_is_refused(
         home = ("--set", f"aegis_home={tmp_path / 'home'}", "-p", str(free_port()))
         done = mitmdump("--set", f"aegis_policy={good}", *home)
     assert done.returncode != 0
-    assert "tls: passthrough" in done.stdout + done.stderr
+    assert "trust/corporate.pem: the file cannot be read" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

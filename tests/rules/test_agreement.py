@@ -64,7 +64,7 @@ def test_the_inputs_reach_every_effect_and_most_rules() -> None:
     seen: set[str] = set()
     effects: set[str] = set()
 
-    @settings(max_examples=250, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=1000, deadline=None, database=None, derandomize=True)
     @given(ALL_INPUTS)
     def collect(document: dict[str, Any]) -> None:
         explanation = MACHINE.explain(document)

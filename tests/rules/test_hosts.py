@@ -41,6 +41,10 @@ def test_case_and_the_root_dot_make_no_difference(name: str) -> None:
         ("BÜCHER.example", "xn--bcher-kva.example"),
         ("ｅｘａｍｐｌｅ.com", "example.com"),
         ("example。com", "example.com"),
+        ("exam\u200bple.com", "example.com"),  # UTS 46 leaves out what is not seen
+        ("exam\u00adple.com", "example.com"),
+        ("EXAMPLE.COM.", "example.com"),
+        ("faß.example", "xn--fa-hia.example"),
         ("[::1]", "::1"),
         ("::ffff:10.0.0.1", "10.0.0.1"),
     ],
@@ -74,11 +78,66 @@ def test_spellings_that_mean_the_same_agree(one: str, other: str) -> None:
         "127.0.0.1.0x1",
         "１２７.１",
         "fe80::1%eth0",
+        "[fe80::1%25eth0]",
+        "[::1",
+        "::1]:443",
+        "0127.0.0.1",
+        "127.0.0.01",
+        "127.0.0.256",
+        "0x7f.0.0.1",
+        "0x",
+        "1.2.3.4.5",
+        "example.com.0x1",
+        "192.168.257",
+        "4294967296",
+        "٣.example.٤",  # a last label of other scripts' digits
+        "⑫７.0.0.1",
+        "a\u00adb.com\u2028",
+        "xn--a.com",
+        "xn--.com",
+        "xn--exmple-4nf.com",  # the Cyrillic a again, encoded
+        "ex\u0251mple\u0301.com\u0000",
+        "μicrosoft.com",
+        "gооgle.com",
+        "a" * 1000,
+        ".".join(["a" * 63] * 4),  # 255 characters
+        "example.com..",
     ],
 )
 def test_what_is_no_name_is_refused(text: str) -> None:
     with pytest.raises(HostError):
         canonical_host(text)
+
+
+@pytest.mark.parametrize(
+    ("look_alike", "name"),
+    [
+        ("арр.com", "app.com"),
+        ("ѕсоре.com", "scope.com"),
+        ("ехаmрlе.com".replace("m", "м").replace("l", "ӏ"), "example.com"),
+        ("αρρ.com", "app.com"),
+        ("paypa1.com", "paypal.com"),
+        ("xn--80ak6aa92e.com", "apple.com"),
+    ],
+)
+def test_a_look_alike_is_never_the_name_it_looks_like(look_alike: str, name: str) -> None:
+    try:
+        assert canonical_host(look_alike) != name
+    except HostError:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("longest", "too_long"),
+    [
+        ("a" * 63 + ".com", "a" * 64 + ".com"),
+        (".".join(["a" * 63] * 3 + ["b" * 61]), ".".join(["a" * 63] * 3 + ["b" * 62])),
+    ],
+)
+def test_names_have_a_length(longest: str, too_long: str) -> None:
+    assert canonical_host(longest) == longest == canonical_host(longest + ".")
+    with pytest.raises(HostError):
+        canonical_host(too_long)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +166,18 @@ def test_what_is_no_name_is_refused(text: str) -> None:
         "2002:a9fe:a9fe::1",
         "2001:0:7f00:1::",
         "2001:db8::1",
+        "::7f00:1",
+        "::a00:1",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1::5db8:d822",
+        "2606:4700::5efe:7f00:1",
+        "2606:4700:1:1:200:5efe:a9fe:a9fe",
+        "2002:c0a8:1::",
+        "fe80::1%eth0",
+        "ff02::1%1",
+        "240.0.0.1",
+        "198.18.0.1",
+        "not an address",
     ],
 )
 def test_addresses_that_lead_inside_are_refused(address: str) -> None:
@@ -116,6 +187,22 @@ def test_addresses_that_lead_inside_are_refused(address: str) -> None:
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "64:ff9b::5db8:d822"])
 def test_public_addresses_may_be_dialled(address: str) -> None:
     assert judge_address(address, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("64:ff9b:1::7f00:1", "64:ff9b:1::/48"),
+        ("2606:4700::5efe:a9fe:a9fe", "2606:4700::/32"),
+        ("2002:a00:1::1", "2002::/16"),
+        ("::a00:1", "::/8"),
+    ],
+)
+def test_an_exception_for_a_network_is_none_for_what_its_addresses_carry(
+    address: str, network: str
+) -> None:
+    assert judge_address(address, [network]) is not None
+    assert judge_address(address, [network, "0.0.0.0/0"]) is None
 
 
 def test_policy_names_exceptions_by_network() -> None:
