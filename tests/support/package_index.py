@@ -25,7 +25,14 @@ class PackageIndex(Upstream):
     names = ("packages.example.test",)
 
     async def handle(self, request: Request) -> Reply:
-        """Answer a request."""
+        """Answer a request, a HEAD without the body."""
+        reply = self._found(request)
+        if request.method == "HEAD" and isinstance(reply.body, bytes):
+            length = ("content-length", str(len(reply.body)))
+            return Reply(reply.status, [*reply.headers, length])
+        return reply
+
+    def _found(self, request: Request) -> Reply:
         wheel_name = f"{_MODULE}-{VERSION}-py3-none-any.whl"
         if request.path == f"/simple/{NAME}/":
             digest = hashlib.sha256(_WHEEL).hexdigest()
