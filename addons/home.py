@@ -33,6 +33,7 @@ def prepare(folder: Path) -> Home:
     roots = system_roots()
     system = roots.read_bytes() if roots is not None else b""
     _replace(home.ca_bundle, system.rstrip(b"\n") + b"\n" + own, 0o644)
+    _replace(home.wgetrc, b"ca_certificate = " + os.fsencode(home.ca_bundle.absolute()), 0o644)
     return home
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from control.home import Running
-from ledger import CA_BUNDLE, Home
+from ledger import CA_BUNDLE, WGETRC, Home
 
 CA_CERTIFICATE = "ca.pem"
 JAIL_FILES = Path("/run/aegis")
@@ -65,7 +65,8 @@ def agent_environment(
         environment[name] = environment[name.lower()] = url
     environment["grpc_proxy"] = url
     environment["NODE_USE_ENV_PROXY"] = "1"
-    return environment | _trust(home.ca_bundle.absolute(), home.ca_certificate.absolute())
+    files = home.ca_bundle, home.ca_certificate, home.wgetrc
+    return environment | _trust(environment, *(file.absolute() for file in files))
 
 
 def jail_environment(
@@ -87,7 +88,8 @@ def jail_environment(
             "USER": user.pw_name,
             "LOGNAME": user.pw_name,
         }
-    return environment | _trust(JAIL_FILES / CA_BUNDLE, JAIL_FILES / CA_CERTIFICATE)
+    files = JAIL_FILES / CA_BUNDLE, JAIL_FILES / CA_CERTIFICATE, JAIL_FILES / WGETRC
+    return environment | _trust(environment, *files)
 
 
 def _kept(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -98,5 +100,12 @@ def _kept(inherited: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _trust(bundle: Path, own: Path) -> dict[str, str]:
-    return dict.fromkeys(BUNDLE, os.fspath(bundle)) | dict.fromkeys(OWN_CA, os.fspath(own))
+def _trust(environment: Mapping[str, str], bundle: Path, own: Path, wgetrc: Path) -> dict[str, str]:
+    trust = dict.fromkeys(BUNDLE, os.fspath(bundle)) | dict.fromkeys(OWN_CA, os.fspath(own))
+    # wget reads one such file only: the person's own settings are not taken away.
+    named = environment.get("WGETRC")
+    if named is None or Path(named).name == WGETRC:
+        mine = Path(environment.get("HOME", "/"), ".wgetrc")
+        if not os.path.lexists(mine):
+            trust["WGETRC"] = os.fspath(wgetrc)
+    return trust

@@ -15,7 +15,7 @@ from control.environment import CA_CERTIFICATE, JAIL_FILES, jail_environment
 from control.home import running_on
 from control.jail import Jail, jail, user_of
 from control.options import as_arguments
-from ledger import CA_BUNDLE, Home, SqliteAgents, ensure_default_agent, split_token
+from ledger import CA_BUNDLE, WGETRC, Home, SqliteAgents, ensure_default_agent, split_token
 
 VARIABLE = "AEGIS_JAIL"
 """Tells the firewall of a jail whose it is and which of its descriptors lead into it."""
@@ -74,6 +74,7 @@ def jailed(
 
                 trust = {
                     str(JAIL_FILES / CA_BUNDLE): home.ca_bundle.read_text("utf-8"),
+                    str(JAIL_FILES / WGETRC): f"ca_certificate = {JAIL_FILES / CA_BUNDLE}\n",
                     str(JAIL_FILES / CA_CERTIFICATE): home.ca_certificate.read_text("utf-8"),
                 }
                 yield Jailed(token_id, begin, made, firewall)

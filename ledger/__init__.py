@@ -28,7 +28,7 @@ from ledger.errors import (
 from ledger.export import RecordProof, export_jsonl, prove_record
 from ledger.exposure import Exposure, check_exposures, exposures, loose_parents
 from ledger.group_commit import GroupCommit
-from ledger.home import CA_BUNDLE, Home, default_home
+from ledger.home import CA_BUNDLE, WGETRC, Home, default_home
 from ledger.log import GENESIS, DecisionLog, Entry, Receipt
 from ledger.log_reader import LogReader, Summary, checkpoint_path
 from ledger.log_sqlite import SqliteLog
@@ -43,6 +43,7 @@ from ledger.verify import LogProblem, VerifyReport, verify_jsonl, verify_log
 __all__ = [
     "CA_BUNDLE",
     "GENESIS",
+    "WGETRC",
     "Agent",
     "AgentError",
     "AgentStore",

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import KeyFileError
-from ledger.home import CA_BUNDLE, Home
+from ledger.home import CA_BUNDLE, WGETRC, Home
 
-_PUBLIC = frozenset({CA_BUNDLE, "ca.pem", "checkpoint", "log.pub", "policy.pub", "proxy.json"})
+_PUBLIC = frozenset(
+    {CA_BUNDLE, WGETRC, "ca.pem", "checkpoint", "log.pub", "policy.pub", "proxy.json"}
+)
 _CERTIFICATES = ("-ca-cert.pem", "-ca-cert.cer", "-ca-cert.p12")
 _READ, _WRITE = stat.S_IRGRP | stat.S_IROTH, stat.S_IWGRP | stat.S_IWOTH
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CA_BUNDLE = "ca-bundle.pem"
+WGETRC = "aegis.wgetrc"
 
 
 def default_home() -> Path:
@@ -35,6 +36,11 @@ class Home:
     def ca_bundle(self) -> Path:
         """What clients trust: the system's roots and the CA's certificate in one file."""
         return self.folder / CA_BUNDLE
+
+    @property
+    def wgetrc(self) -> Path:
+        """Tells wget of the bundle; no variable of its own does."""
+        return self.folder / WGETRC
 
     @property
     def log(self) -> Path:

@@ -61,3 +61,12 @@ def test_the_rest_stays():
     assert environment(TERM="xterm", MY_KEY="1") | {"TERM": "xterm", "MY_KEY": "1"} == environment(
         TERM="xterm", MY_KEY="1"
     )
+
+
+def test_wget_is_told_of_the_bundle_unless_that_took_its_own_settings_away(tmp_path):
+    ours = "/home/of/aegis/aegis.wgetrc"
+    assert environment(HOME=str(tmp_path))["WGETRC"] == ours
+    assert environment(HOME=str(tmp_path), WGETRC="/other/home/aegis.wgetrc")["WGETRC"] == ours
+    assert environment(HOME=str(tmp_path), WGETRC="/my/wgetrc")["WGETRC"] == "/my/wgetrc"
+    (tmp_path / ".wgetrc").write_text("tries = 1\n")
+    assert "WGETRC" not in environment(HOME=str(tmp_path))
