@@ -73,10 +73,11 @@ INPUTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "tool": st.fixed_dictionaries(
             {
                 "name": st.sampled_from(TOOLS),
-                "kind": st.sampled_from(["http", "mcp", "graphql"]),
+                "kind": st.sampled_from(["http", "mcp", "a2a", "graphql"]),
                 "readable": st.sampled_from([True, True, False]),
                 "arguments": ARGUMENTS,
-            }
+            },
+            optional={"open": st.booleans()},
         ),
         "on_behalf_of": st.lists(
             st.fixed_dictionaries(

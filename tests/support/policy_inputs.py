@@ -108,7 +108,8 @@ class PolicyInputs:
         if tool != "*":
             document["tool"] = {
                 "name": tool,
-                "kind": rnd.choice(("http", "http", "mcp", "graphql")),
+                "kind": rnd.choice(("http", "http", "mcp", "a2a", "graphql")),
+                "open": rnd.random() < 0.1,
                 "readable": rnd.random() < 0.9,
                 "arguments": self._arguments(),
             }
