@@ -1,12 +1,14 @@
-"""JailDns: the names of a jail answered by policy, without any of them being looked up."""
+"""JailDns: names answered by policy, in a jail or on a port, and none of them looked up."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from mitmproxy import ctx
 from mitmproxy.dns import DNSMessage, Question, ResourceRecord
 from mitmproxy.net.dns import classes, op_codes, response_codes, types
 
@@ -40,22 +42,36 @@ class JailDns:
         self._refusals: JailRefusals | None = None
 
     async def running(self) -> None:
-        """Answer on the sockets of the jail, when there is one."""
-        jail = self._services.settings.jail if self._services.ready else None
-        if jail is None:
+        """Answer on the sockets of the jail, or on a port of this machine, when there is one."""
+        if not self._services.ready:
             return
-        self._has_ipv6 = len(jail.gates) > 1
-        self._refusals = JailRefusals(self._services, jail)
+        jail, port = self._services.settings.jail, self._services.settings.dns_port
+        if jail is not None:
+            self._has_ipv6 = len(jail.gates) > 1
+            self._refusals = JailRefusals(self._services, jail.agent, jail.token_id)
+            datagrams = [_opened(one) for one in jail.dns_udp]
+            streams = [_opened(one) for one in jail.dns_tcp]
+        elif port:
+            # The machine may have no way to made-up addresses of IPv6; to those of IPv4 it has.
+            self._has_ipv6 = False
+            self._refusals = JailRefusals(self._services)
+            try:
+                datagrams, streams = ([_at(kind, *p) for p in _places(port)] for kind in _KINDS)
+            except OSError as error:
+                logger.error("aegis_dns_port: nobody can listen on %d: %s.", port, error.strerror)
+                ctx.master.shutdown()
+                return
+        else:
+            return
         self._services.before_end.append(self._refusals.close)
         loop = asyncio.get_running_loop()
-        for descriptor in jail.dns_udp:
+        for opened in datagrams:
             transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self), sock=_opened(descriptor)
+                lambda: _Datagrams(self), sock=opened
             )
             self._transports.append(transport)
-        for descriptor in jail.dns_tcp:
-            server = await asyncio.start_server(self._stream, sock=_opened(descriptor))
-            self._servers.append(server)
+        for opened in streams:
+            self._servers.append(await asyncio.start_server(self._stream, sock=opened))
 
     async def done(self) -> None:
         """Stop answering."""
@@ -92,17 +108,24 @@ class JailDns:
         return asked.succeed(answers)
 
     def _is_named(self, name: str) -> bool:
-        """Tell whether policy names a destination of this name that the agent may use."""
-        policy, jail = self._services.policy, self._services.settings.jail
+        """Tell whether policy names a destination of this name that an agent here may use."""
+        policy = self._services.policy
         if policy.mode == "observe":
             return True  # its calls are recorded, and go through
         endpoints = policy.endpoints(name)
-        if not endpoints or jail is None:
-            return False
-        agent = self._services.agents.live(jail.agent)
-        if agent is None:
-            return False
-        who = AgentRef(agent.id, agent.tenant, tuple(agent.groups), "jail")
+        return bool(endpoints) and any(self._may_reach(who, name, endpoints) for who in self._who())
+
+    def _who(self) -> Iterator[AgentRef]:
+        """Give the agents that may be asking: the jail's, else all that have a place."""
+        jail, places = self._services.settings.jail, self._services.policy.places
+        for name in (jail.agent,) if jail is not None else places.agents:
+            agent = self._services.agents.live(name)
+            if agent is not None:
+                proof = "jail" if jail is not None else "socket_owner"
+                yield AgentRef(agent.id, agent.tenant, tuple(agent.groups), proof)
+
+    def _may_reach(self, who: AgentRef, name: str, endpoints: Sequence[tuple[str, int]]) -> bool:
+        policy = self._services.policy
         try:
             return any(
                 policy.decide(
@@ -167,6 +190,29 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def resume_writing(self) -> None:
         self._paused = False
+
+
+_KINDS = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+
+
+def _places(port: int) -> list[tuple[socket.AddressFamily, str, int]]:
+    """Give where redirected questions arrive: the loopback address of their own version."""
+    places = [(socket.AF_INET, "127.0.0.1", port)]
+    return [*places, (socket.AF_INET6, "::1", port)] if socket.has_dualstack_ipv6() else places
+
+
+def _at(
+    kind: socket.SocketKind, family: socket.AddressFamily, host: str, port: int
+) -> socket.socket:
+    opened = socket.socket(family, kind)
+    if family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    # Workers share it, and connections of a firewall that was killed do not keep it.
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    opened.bind((host, port))
+    opened.setblocking(False)
+    return opened
 
 
 def _opened(descriptor: int) -> socket.socket:

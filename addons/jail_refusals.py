@@ -1,4 +1,4 @@
-"""Names that a jail asked for and did not get, written into the log without being led by them."""
+"""Names that were asked for in vain, written into the log without being led by them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from addons import home
-from addons.jail import Jail
 from addons.record import scrub
 from addons.services import Services
 from ledger import LedgerError
@@ -24,8 +23,8 @@ NAMES_A_MINUTE = 100
 class JailRefusals:
     """Records each refused name once a minute, and many of them as a number."""
 
-    def __init__(self, services: Services, jail: Jail) -> None:
-        self._services, self._jail = services, jail
+    def __init__(self, services: Services, agent: str = "", token_id: str = "") -> None:
+        self._services, self._agent, self._token_id = services, agent, token_id
         self._since = time.monotonic()
         self._counts: dict[str, int] = {}
         self._more = 0
@@ -57,14 +56,14 @@ class JailRefusals:
         self._counts, self._more = {}, 0
 
     def _write(self, what: Mapping[str, Any]) -> None:
-        agent = self._services.agents.live(self._jail.agent)
+        agent = self._services.agents.live(self._agent)
         entry = {
             "kind": "name",
             "time": home.timestamp(),
             "what": "refused",
             "tenant": agent.tenant if agent is not None else None,
             "agent": agent.spiffe_id if agent is not None else None,
-            "token_id": self._jail.token_id,
+            "token_id": self._token_id,
             "revision": self._services.policy.revision,
             **what,
         }

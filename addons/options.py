@@ -65,6 +65,8 @@ class Settings:
     labels: Mapping[str, str]
     bounds: Bounds
     upstream_proxy: ProxyPlace | None
+    dns_port: int = 0
+    """Where names are answered for redirected clients, 0 for nowhere."""
     jail: jail.Jail | None = None
     """The jail that this firewall is the way out of."""
 
@@ -120,6 +122,12 @@ def declare(loader: Loader) -> None:
     loader.add_option(
         "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
     )
+    loader.add_option(
+        "aegis_dns_port",
+        int,
+        0,
+        "Port of 127.0.0.1 on which names are answered by policy, for redirected clients.",
+    )
     loader.add_option("aegis_jail", str, "", "The jail to serve, as `aegis run --jail` says it.")
     for name, default, _, text in _BOUNDS:
         loader.add_option(f"aegis_{name}", int, default, text)
@@ -139,6 +147,7 @@ def check(options: Any) -> Settings:
             "hosts_file",
             "redaction_workers",
             "redaction_timeout",
+            "dns_port",
             "labels",
             "upstream_proxy",
             "upstream_proxy_auth_file",
@@ -165,6 +174,8 @@ def check(options: Any) -> Settings:
         raise exceptions.OptionsError("aegis_redaction_workers: give a number from 1 to 64.")
     if not 1 <= values["redaction_timeout"] <= 600:
         raise exceptions.OptionsError("aegis_redaction_timeout: give 1 to 600 seconds.")
+    if not 0 <= values["dns_port"] <= 65535:
+        raise exceptions.OptionsError("aegis_dns_port: give a port from 1 to 65535, or 0 for none.")
     prison = _jail(options.aegis_jail)
     for name, _, most, _ in _BOUNDS:
         if not 1 <= values[name] <= most:
@@ -199,6 +210,7 @@ def check(options: Any) -> Settings:
         redaction_workers=values["redaction_workers"],
         redaction_timeout=float(values["redaction_timeout"]),
         labels=_labels(values["labels"]),
+        dns_port=values["dns_port"],
         jail=prison,
         upstream_proxy=_proxy(values),
         bounds=Bounds(*(values[name] for name, *_ in _BOUNDS)),

@@ -24,6 +24,11 @@ class Places:
         # Of several the narrowest holds.
         self._networks.sort(key=lambda item: item[0].prefixlen, reverse=True)
 
+    @property
+    def agents(self) -> list[str]:
+        """The agents that are known by a place."""
+        return sorted({*self.users.values(), *(name for _, name in self._networks)})
+
     def agent_from(self, address: str) -> str | None:
         """Name the agent that calls from an address."""
         parsed = parse_address(address)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mitmproxy.dns import DNSMessage, Question
+from mitmproxy.net.dns import classes, op_codes, response_codes, types
 
 from tests.support.authority import LocalCa
 from tests.support.firewall import Firewall
@@ -61,8 +63,11 @@ rules: [{{id: all, agents: ["*"], destinations: [files, plain], effect: allow}}]
         ["ip", "-6", "route", "add", "local", "2001:db8::/64", "dev", "lo"],
     ):
         subprocess.run(command, check=True)
-    with Firewall(folder, policy, files, plain, arguments=["--transparent", str(port)]) as running:
-        transparent("up", "--user", "nobody", "--firewall-user", "root", "--port", str(port))
+    dns = free_port()
+    arguments = ["--transparent", str(port), "--set", f"aegis_dns_port={dns}"]
+    with Firewall(folder, policy, files, plain, arguments=arguments) as running:
+        ports = ("--port", str(port), "--dns-port", str(dns))
+        transparent("up", "--user", "nobody", "--firewall-user", "root", *ports)
         yield running
         transparent("down")
 
@@ -150,8 +155,54 @@ print(s.recv(100))
     assert files.untouched
 
 
+ASK = """
+import socket, sys
+family, target, packet, stream = sys.argv[1:]
+kind = socket.SOCK_STREAM if stream == "yes" else socket.SOCK_DGRAM
+s = socket.socket(getattr(socket, family), kind)
+s.settimeout(5)
+s.connect((target, 53))
+data = bytes.fromhex(packet)
+s.send(len(data).to_bytes(2) + data if stream == "yes" else data)
+answer = s.recv(512)
+print(answer[2:].hex() if stream == "yes" else answer.hex())
+"""
+
+
+@pytest.mark.parametrize("stream", ["no", "yes"])
+@pytest.mark.parametrize(
+    ("family", "target"), [("AF_INET", SOMEWHERE), ("AF_INET6", "2001:db8::5")]
+)
+def test_names_are_answered_by_policy(caught, files, family, target, stream) -> None:  # type: ignore[no-untyped-def]
+    def ask(name: str) -> DNSMessage:
+        question = Question(name, types.A, classes.IN)
+        packet = DNSMessage(
+            id=7,
+            query=True,
+            op_code=op_codes.QUERY,
+            authoritative_answer=False,
+            truncation=False,
+            recursion_desired=True,
+            recursion_available=False,
+            reserved=0,
+            response_code=response_codes.NOERROR,
+            questions=[question],
+            answers=[],
+            authorities=[],
+            additionals=[],
+        ).packed
+        done = as_nobody("python3", "-c", ASK, family, target, packet.hex(), stream)
+        assert done.returncode == 0, done.stderr
+        return DNSMessage.unpack(bytes.fromhex(done.stdout))
+
+    assert str(ask(files.name).answers[0]).startswith("198.1")
+    secret = f"{family.lower().replace('_', '-')}-{stream}.evil.example.test"
+    assert ask(secret).response_code == response_codes.NXDOMAIN
+    assert secret in [record["name"] for record in caught.wait_for("name")]
+
+
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])
-@pytest.mark.parametrize("port", [53, 443])
+@pytest.mark.parametrize("port", [123, 443])
 def test_datagrams_are_refused_at_once(caught, family: str, port: int) -> None:  # type: ignore[no-untyped-def]
     target = SOMEWHERE if family == "AF_INET" else "2001:db8::5"
     script = f"""
