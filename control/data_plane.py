@@ -21,6 +21,7 @@ from ledger import Home
 
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
+END_SECONDS = 2.0
 LOOPBACK = "127.0.0.1"
 WORKER = "AEGIS_WORKER"
 """Names two descriptors, `READY,ALIVE`: on the first the data plane says that it listens, on the
@@ -50,7 +51,12 @@ class Temporary:
         """Say how it ended by itself, nothing while it runs."""
         code = self._process.poll()
         if code is None:
-            return ""
+            if not _is_ending(self._process.pid):
+                return ""
+            try:
+                code = self._process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                return ""
         return f"the firewall ended during the run (code {code}). {_said(self._output)}".strip()
 
 
@@ -130,6 +136,15 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+def _is_ending(pid: int) -> bool:
+    """Tell whether Linux has taken a process' memory already, as it does before its sockets."""
+    try:
+        Path(f"/proc/{pid}/exe").readlink()
+    except OSError:
+        return Path("/proc/self/exe").is_symlink()
+    return False
 
 
 def _command(home: Home, arguments: Sequence[str]) -> list[str]:
