@@ -199,7 +199,8 @@ def test_an_upstream_that_says_goodbye_finishes_what_it_began(place: Place) -> N
     with place.http2(place.newer) as client:
         began = client.open("/goodbye/200000")
         client.wait(lambda: began.received > 0)
-        time.sleep(0.15)
+        place.newer.let_flow()
+        time.sleep(0.05)
         other = client.open("/bytes/10")
         client.finish(began, other)
         assert (began.received, began.ended) == (200_000, True)
@@ -209,12 +210,16 @@ def test_an_upstream_that_says_goodbye_finishes_what_it_began(place: Place) -> N
 
 def test_what_an_upstream_that_goes_has_not_heard_of_fails(place: Place) -> None:
     place.newer.concurrent = 1
+    after = len(place.firewall.records())
     try:
         with place.http2(place.newer) as client:
             began = client.open("/goodbye/200000")
             client.wait(lambda: began.received > 0)
             # The connection takes one stream at a time, and then none.
             waiting = [client.open("/bytes/10") for _ in range(2)]
+            soon(lambda: len(place.firewall.decisions(after)) == 3)
+            time.sleep(0.2)  # what was decided is on its way to the connection
+            place.newer.let_flow()
             client.finish(began, *waiting)
             assert (began.received, began.ended) == (200_000, True)
             assert {stream.status for stream in waiting} == {502}

@@ -3,8 +3,8 @@
 POST /sink counts a body and answers at its end; POST /stall takes nothing before `flow` is set.
 GET /bytes/N sends N bytes; GET /cut/N says it sends 2 N, sends N and breaks off; GET /stuck sends a
 head and nothing else; GET /sse/N sends N timed events; GET /late answers after `flow` is set; GET
-/switch changes the protocol; POST /early answers at once. Over HTTP/2 /goodbye/N says in the middle
-that the connection ends.
+/switch changes the protocol; POST /early answers at once. Over HTTP/2 /goodbye/N says in the middle,
+once `flow` is set, that the connection ends.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class StreamApi(Upstream):
         self.resets: list[int] = []
 
     def let_flow(self, yes: bool = True) -> None:
-        """Open or shut what /stall and /late wait for."""
+        """Open or shut what /stall, /late and /goodbye wait for."""
         run_soon(self.flow.set if yes else self.flow.clear)
 
     def forget(self) -> None:
@@ -265,7 +265,7 @@ class _Session:
                 await self._send_data(stream, BLOCK[:size])
                 if kind == "goodbye" and not self._said_goodbye:
                     self._said_goodbye = True
-                    await asyncio.sleep(0.1)
+                    await self._api.flow.wait()
                     frame = GoAwayFrame(0, last_stream_id=stream)
                     self._writer.write(frame.serialize())
                     await asyncio.sleep(0.1)
