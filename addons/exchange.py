@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from mitmproxy import http
 
@@ -91,6 +91,32 @@ class Socket:
         return verdict
 
 
+class HeldAnswer(Protocol):
+    """Something that holds a part of an answer back."""
+
+    @property
+    def holding(self) -> bool:
+        """Whether it would give something, were it asked."""
+        ...
+
+    def release(self) -> list[bytes]:
+        """Give what is held."""
+        ...
+
+
+class WholeAnswer(Protocol):
+    """Something that reads an answer whole."""
+
+    @property
+    def bound(self) -> int:
+        """Bytes of the longest that it reads."""
+        ...
+
+    def outgrown(self) -> bool:
+        """Decide on an answer that is longer: True refuses it, False has it go on in pieces."""
+        ...
+
+
 @dataclass(slots=True)
 class Exchange:
     """One exchange on its way through the steps: what each of them found out and decided."""
@@ -133,6 +159,12 @@ class Exchange:
     """What the policy in the shadow of the one in force would have decided."""
     denial: Denial | None = None
     redacted: Counter[str] = field(default_factory=Counter)
+    redacted_at: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How much of each entity was taken out at each place; a place holds no value."""
+    redacted_commitment: str = ""
+    """A salted digest of the values that were taken out."""
+    unredacted: str = ""
+    """Why the request went on as it was though something was to be taken out, as policy says."""
     socket: Socket | None = None
     """The WebSocket that the request opens, where policy allows it."""
     session: str = ""
@@ -152,6 +184,33 @@ class Exchange:
     """True when the answer did not go on to its end, because it could not be read."""
     tools_left_out: int = 0
     """How many tools were left out of the lists in the answer."""
+    vault_session: str = ""
+    """The conversation that surrogates of this exchange belong to, within its tenant."""
+    restores: bool = False
+    """Whether the answer may hold surrogates that stand for values of this conversation."""
+    redacted_answer: Counter[str] = field(default_factory=Counter)
+    """How much of each entity was taken out of the answer."""
+    answer_problem: str = ""
+    """Why the answer was not searched, or did not go on to its end."""
+    answer_status: int = 0
+    """The status of an answer that was searched or restored, as the server gave it."""
+    answer_denial: Denial | None = None
+    """What the agent is told in place of an answer that must not go on."""
+    answer_cut: bool = False
+    """True when the answer ends here, whatever the server still sends."""
+    whole_answer: WholeAnswer | None = None
+    """What reads the answer whole before it goes on."""
+    seen_answer: bytearray | None = None
+    """A copy of an answer that goes on unchanged, where policy only observes."""
+    slow: Callable[[bytes | None], Awaitable[list[bytes]]] | None = None
+    """Takes the answer in pieces like `rewrite`, but has to wait; None asks for what is held."""
+    piece: bytes | None = None
+    """The piece for `slow`, and `pieces` what became of it."""
+    pieces: list[bytes] = field(default_factory=list)
+    held: HeldAnswer | None = None
+    """What holds a part of the answer back until more of it comes."""
+    last_piece: float = 0.0
+    """When the last piece came: monotonic clock, seconds."""
     request_bytes: int = 0
     response_bytes: int = 0
     trace_id: str = ""
@@ -186,6 +245,25 @@ class Exchange:
     def observing(self) -> bool:
         """True when the policy only observes: what it would refuse goes on unchanged."""
         return self.decision is not None and self.decision.mode == "observe"
+
+    def stream(self, data: bytes) -> bytes | list[bytes]:
+        """Take the answer in pieces, and an empty one at its end; gives what goes on."""
+        if self.slow is not None:
+            pieces, self.pieces = self.pieces, []
+            return [piece for piece in pieces if piece]
+        self.response_bytes += len(data)
+        return data if self.rewrite is None else self.rewrite(data)
+
+    def rewrite_also(self, rewrite: Callable[[bytes], list[bytes]]) -> None:
+        """Have the answer rewritten once more, after all that rewrites it already."""
+        first = self.rewrite
+
+        def both(data: bytes) -> list[bytes]:
+            assert first is not None
+            done = [new for piece in first(data) if piece for new in rewrite(piece)]
+            return done if data else [*done, *rewrite(b"")]
+
+        self.rewrite = rewrite if first is None else both
 
     def deny(
         self, code: str, message: str, *, rule: str, status: int = 403, source: str = ""

@@ -11,7 +11,9 @@ if _ROOT not in sys.path:
     # mitmdump puts this file's folder on the path, not the one that `addons` lies in.
     sys.path.insert(0, _ROOT)
 
+from addons.answers import Answers  # noqa: E402
 from addons.connections import Connections  # noqa: E402
+from addons.conversation import Conversation  # noqa: E402
 from addons.decide import Decide  # noqa: E402
 from addons.dial import Dial  # noqa: E402
 from addons.framing import Framing  # noqa: E402
@@ -54,6 +56,7 @@ def steps() -> list[Any]:
                 Identify(services),
                 Connections(services),
                 OnBehalfOf(services),
+                Conversation(),
                 Locate(),
                 JailAim(services),
                 Framing(services),
@@ -65,6 +68,7 @@ def steps() -> list[Any]:
                 sanitise,
                 tool_lists,
                 OlderMcp(),
+                Answers(services),
                 Route(),
                 dial,
                 record,

@@ -23,7 +23,7 @@ STEP_SECONDS = 30.0
 LIFECYCLE = frozenset({"load", "configure", "running", "done", "add_log"})
 """Hooks of an addon's own life: an error there must stop the start, not be swallowed."""
 
-ANSWERED = frozenset({"responseheaders", "response", "error", "http_connected"})
+ANSWERED = frozenset({"responseheaders", "answer_piece", "response", "error", "http_connected"})
 """Hooks that come when it is too late for a denial: the connection is cut instead."""
 
 Hook = Callable[[Any], Awaitable[None] | None]

@@ -9,9 +9,9 @@ from mitmproxy import http
 
 from addons.exchange import Exchange, exchange_of
 from addons.redactor import RedactionFailed
-from addons.request_documents import documents_of
+from addons.request_documents import parts_of
 from addons.services import Services
-from redaction import Profile, RedactionError, profile_from
+from redaction import RedactionError, RuleSet, profile_from
 from rules import PolicySet
 
 Entities = Mapping[str, frozenset[str]]
@@ -23,7 +23,7 @@ class Label:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._sought = _Sought("", Profile({}), {}, {})
+        self._sought = _Sought("", RuleSet.of([]), {}, {})
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Take a body that nobody reads for one that holds everything."""
@@ -34,15 +34,15 @@ class Label:
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Look for the entities that give a request a label."""
         exchange = exchange_of(flow)
-        if exchange.streamed or not self._look_for().profile.operators:
+        if exchange.streamed or not self._look_for().rules.profile.operators:
             return None
         return self._label(flow, exchange)
 
     async def _label(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         sought = self._look_for()
         try:
-            documents, _ = await documents_of(flow.request, exchange)
-            found = await self._services.redactor.find(documents, sought.profile)
+            parts, _ = parts_of(flow.request, exchange)
+            found = await self._services.redactor.find(parts, sought.rules)
         except (RedactionError, RedactionFailed) as error:
             # What cannot be looked into may hold anything.
             self._everything(exchange)
@@ -69,7 +69,7 @@ class Label:
         if self._sought.revisions != revisions:
             self._sought = _Sought(
                 revisions,
-                profile_from([rule for one in both for rule in one.label_rules]),
+                RuleSet.of([rule for one in both for rule in one.label_rules]),
                 _entities(policy),
                 _entities(candidate) if candidate is not None else {},
             )
@@ -81,7 +81,7 @@ class _Sought:
     """What is looked for under the policy in force and the one in its shadow."""
 
     revisions: str
-    profile: Profile
+    rules: RuleSet
     active: Entities
     candidate: Entities
 

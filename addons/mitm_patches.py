@@ -14,6 +14,7 @@ from mitmproxy import ctx, http, version
 from mitmproxy.proxy.layers.http import HttpStream
 
 from addons import (
+    answer_layer,
     back_pressure,
     body_framing,
     dial_in_order,
@@ -57,6 +58,7 @@ def apply(*, max_body: Callable[[], int]) -> None:
         ctx.options.update(body_size_limit=str(max_body()))
         return
     HttpStream.check_body_size = _check_body_size  # type: ignore[method-assign]
+    answer_layer.install()
     back_pressure.install()
     websocket_layer.install(max_body)
     body_framing.install()
@@ -71,7 +73,9 @@ def apply(*, max_body: Callable[[], int]) -> None:
 
 def _check_body_size(self: HttpStream, request: bool) -> Any:
     """Answer a request at once when it is refused or its body outgrows the bound."""
-    if not request or not self.request_body_buf:
+    if not request:
+        return (yield from answer_layer.check_size(self))
+    if not self.request_body_buf:
         return False
     exchange = self.flow.metadata.get(METADATA_KEY)
     if not early_answer.refused(self) and len(self.request_body_buf) <= _max_body():

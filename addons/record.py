@@ -17,6 +17,9 @@ from addons.services import Services
 from ledger import LedgerError
 from rules import Decision, Effect
 
+MAX_PLACES = 100
+"""Places of one request at which something was taken out that are told of; the first of them."""
+
 _LONG_NUMBER = re.compile(r"[0-9](?:[-._]?[0-9]){7,}")
 
 
@@ -114,7 +117,7 @@ class Record:
             "request": self._request(flow, exchange),
             "tools": [call.name for call in exchange.calls],
             **self._circumstances(exchange),
-            "redacted": dict(exchange.redacted),
+            **_redacted(exchange),
             "timing_us": {step: spent // 1000 for step, spent in exchange.timings.items()},
             "trace_id": exchange.trace_id,
         }
@@ -184,7 +187,22 @@ class Record:
 
     def _digest(self, what: bytes, data: bytes) -> str:
         """Commit to a value that may be personal: keyed, so that it cannot be guessed."""
-        return hmac.digest(self._services.redactor.key, what + b"\0" + data, hashlib.sha256).hex()
+        return hmac.digest(self._services.secret, what + b"\0" + data, hashlib.sha256).hex()
+
+
+def _redacted(exchange: Exchange) -> dict[str, Any]:
+    """Tell how much of what was taken out where, and commit to the values without telling them."""
+    found: dict[str, Any] = {"redacted": dict(exchange.redacted)}
+    if exchange.redacted_at:
+        places = exchange.redacted_at.most_common(MAX_PLACES)
+        found["redacted_at"] = [
+            {"place": place, "entity": entity, "count": count} for (place, entity), count in places
+        ]
+    if exchange.redacted_commitment:
+        found["redacted_commitment"] = exchange.redacted_commitment
+    if exchange.unredacted:
+        found["unredacted"] = exchange.unredacted
+    return found
 
 
 def _way(exchange: Exchange) -> dict[str, Any]:

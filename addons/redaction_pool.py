@@ -6,7 +6,16 @@ import asyncio
 from collections.abc import Sequence
 
 from addons.worker_pool import Worker, WorkerPool
-from redaction import Finding, Profile, protocol
+from redaction import (
+    BodyQuestion,
+    Finding,
+    Profile,
+    Redacted,
+    RedactionError,
+    Search,
+    protocol,
+    read_redacted,
+)
 
 START_SECONDS = 120.0
 """How long a worker may take to load its models."""
@@ -19,7 +28,7 @@ class RedactionFailed(Exception):  # noqa: N818 - it ends in a denial that says 
 
 
 class RedactionPool(WorkerPool):
-    """Asks the workers about texts."""
+    """Asks the workers about texts and whole bodies."""
 
     def __init__(self, workers: int, timeout: float) -> None:
         super().__init__(
@@ -41,25 +50,55 @@ class RedactionPool(WorkerPool):
 
     async def warm_up(self, worker: Worker) -> None:
         """Have the models loaded; they load with the first question that needs them."""
-        await worker.ask(protocol.pack_question(["Warm up."], [""], self._profile))
+        text = "Warm up, Dr. Jane Doe."
+        answer = await worker.ask(protocol.pack_question([text], [""], self._profile.search))
+        try:
+            protocol.unpack_answer(answer, [text])
+        except RedactionError as error:
+            raise RedactionFailed(str(error)) from None
 
-    async def analyze(self, texts: Sequence[str], hints: Sequence[str], profile: Profile) -> Answer:
-        """Find the profile's entities in each text; raises `RedactionFailed`."""
-        question = protocol.pack_question(texts, hints, profile)
+    async def analyze(self, texts: Sequence[str], hints: Sequence[str], search: Search) -> Answer:
+        """Find entities in each text; raises `RedactionFailed` and `RedactionError`."""
+        try:
+            answer = await self._asked(protocol.pack_question(texts, hints, search))
+            return protocol.unpack_answer(answer, texts)
+        except ValueError as error:
+            raise _failed(error) from None
+
+    async def redact(self, question: BodyQuestion, body: bytes) -> Redacted:
+        """Take personal data out of a body; raises `RedactionFailed` and `RedactionError`."""
+        try:
+            frame = protocol.pack({"id": 0, "document": question.as_json()}, body)
+            told, content = protocol.read_answer(await self._asked(frame))
+            return read_redacted(told.get("redacted"), content)
+        except ValueError as error:
+            raise _failed(error) from None
+
+    async def find(self, question: BodyQuestion, body: bytes) -> set[str]:
+        """Name the entities in a body; raises `RedactionFailed` and `RedactionError`."""
+        try:
+            frame = protocol.pack({"id": 0, "document": question.as_json()}, body)
+            told, _ = protocol.read_answer(await self._asked(frame))
+            return {str(entity) for entity in told["found"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise _failed(error) from None
+
+    async def _asked(self, question: bytes) -> bytes:
         try:
             async with asyncio.timeout(self._timeout):
                 try:
-                    answer = await self.ask(await self.idle(), question, bytes)
+                    return await self.ask(await self.idle(), question, bytes)
                 except (OSError, EOFError):
                     # It may have died before it was asked; another one tells.
-                    answer = await self.ask(await self.idle(), question, bytes)
+                    return await self.ask(await self.idle(), question, bytes)
         except TimeoutError:
             raise RedactionFailed(
                 f"the search did not end within {self._timeout:g} seconds; send less at a time"
             ) from None
         except (OSError, EOFError, ValueError):
             raise RedactionFailed("the search process ended; try again") from None
-        try:
-            return protocol.unpack_answer(answer, texts)
-        except ValueError as error:
-            raise RedactionFailed(f"the search failed ({error})") from None
+
+
+def _failed(error: Exception) -> RedactionFailed:
+    # Our own words for a malformed answer, or the name of an error's type: never a value.
+    return RedactionFailed(f"the search failed ({str(error) or type(error).__name__})")

@@ -1,126 +1,151 @@
-"""Redaction away from the event loop: leaves known from a cache, others asked of workers."""
+"""Redaction away from the event loop: texts known from a cache, others asked of workers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from addons.redaction_pool import RedactionFailed, RedactionPool
 from redaction import (
+    BodyQuestion,
     Document,
     Finding,
+    Job,
+    Opaque,
     Profile,
+    Redacted,
+    RuleSet,
+    Scope,
     SpanCache,
-    deidentify,
-    needs_analysis,
-    profile_from,
+    parse_document,
 )
 
-CACHED_LEAVES = 50_000
+CACHED_TEXTS = 50_000
 BATCH_CHARACTERS = 64 * 1024
-"""Characters in one question to a worker, so that several share a large body."""
+"""Characters in one question to a worker, so that several share a large one."""
 
+LARGE_BYTES = 64 * 1024
+"""Bytes of a body beyond which a worker takes it apart too: here it would hold others up."""
 
 MANY_FINDINGS = 200
-"""Findings beyond which putting a document together would hold other exchanges up."""
+"""Findings beyond which putting documents together would hold other exchanges up."""
 
 
-@dataclass(slots=True)
-class Redacted:
-    """A document without what was found in it, and how much of each entity that was."""
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body as it is, not yet taken apart."""
 
-    content: bytes
-    counts: Counter[str] = field(default_factory=Counter)
+    content_type: str
+    data: bytes
+    opaque: Opaque = "refuse"
+    """What becomes of what nobody can search in it: `refuse` or `pass`."""
+
+    def parse(self) -> Document:
+        """Take it apart; raises `UnsupportedDocument`."""
+        return parse_document(self.content_type, self.data, opaque=self.opaque)
+
+
+Part = Document | RawBody
 
 
 class Redactor:
     """Finds and takes out personal data in whole documents."""
 
-    def __init__(self, *, key: bytes, workers: int, timeout: float) -> None:
-        self.key = key
+    def __init__(self, *, workers: int, timeout: float) -> None:
         self._pool = RedactionPool(workers, timeout)
-        self._cache = SpanCache(CACHED_LEAVES)
+        self._cache = SpanCache(CACHED_TEXTS)
 
-    async def start(self, rules: Sequence[Mapping[str, Any]]) -> None:
+    async def start(self, rules: RuleSet | None) -> None:
         """Start the workers where redactions want them, warmed up for these."""
-        if rules:
-            await self._pool.start(profile_from(rules))
+        if rules is not None:
+            await self._pool.start(rules.profile)
 
     async def close(self) -> None:
         """End the workers."""
         await self._pool.close()
 
-    async def redact(self, documents: Sequence[Document], profile: Profile) -> list[Redacted]:
-        """Take out of the documents what the profile names.
+    async def redact(
+        self, parts: Sequence[Part], rules: RuleSet, scope: Scope, salt: bytes = b""
+    ) -> list[Redacted]:
+        """Take out of the parts what the rules name.
 
-        Raises `RedactionFailed` when the workers cannot answer, `RedactionError` when a document
-        cannot be put together again.
+        Raises `RedactionFailed` when the workers cannot answer, `RedactionError` when a part
+        cannot be read or put together again.
         """
-        found = await self._find(documents, profile)
-        results, offset = [], 0
-        for document in documents:
-            count = len(document.leaves)
-            mine = found[offset : offset + count]
-            if sum(map(len, mine)) > MANY_FINDINGS:
-                results.append(await asyncio.to_thread(self._rebuild, document, mine, profile))
-            else:
-                results.append(self._rebuild(document, mine, profile))
-            offset += count
-        return results
+        small, large = _sorted(parts)
+        job = Job([part for _, part in small], rules.profile)
+        asked = [
+            self._pool.redact(
+                BodyQuestion(part.content_type, rules, part.opaque, scope, salt), part.data
+            )
+            for _, part in large
+        ]
+        answers, bodies = await asyncio.gather(
+            self._answers(job, rules.profile), asyncio.gather(*asked)
+        )
+        if sum(map(len, answers)) > MANY_FINDINGS:
+            done = await asyncio.to_thread(job.finish, answers, scope, salt)
+        else:
+            done = job.finish(answers, scope, salt)
+        results = dict(zip([index for index, _ in small], done, strict=True))
+        results |= dict(zip([index for index, _ in large], bodies, strict=True))
+        return [results[index] for index in range(len(parts))]
 
-    async def find(self, documents: Sequence[Document], profile: Profile) -> set[str]:
-        """Name the entities of the profile that are in the documents; raises `RedactionFailed`."""
-        return {
-            finding.entity
-            for spans in await self._find(documents, profile)
-            for finding in spans
-            if finding.score >= profile.threshold
-        }
+    async def find(self, parts: Sequence[Part], rules: RuleSet) -> set[str]:
+        """Name the entities that are in the parts.
 
-    async def _find(
-        self, documents: Sequence[Document], profile: Profile
-    ) -> list[tuple[Finding, ...]]:
-        leaves = [leaf for document in documents for leaf in document.leaves]
-        found: list[tuple[Finding, ...]] = [()] * len(leaves)
+        Raises `RedactionFailed`, and `RedactionError` for a part that cannot be read.
+        """
+        small, large = _sorted(parts)
+        job = Job([part for _, part in small], rules.profile)
+        asked = [
+            self._pool.find(BodyQuestion(part.content_type, rules, part.opaque), part.data)
+            for _, part in large
+        ]
+        answers, found = await asyncio.gather(
+            self._answers(job, rules.profile), asyncio.gather(*asked)
+        )
+        return job.entities(answers).union(*found)
+
+    async def _answers(self, job: Job, profile: Profile) -> list[tuple[Finding, ...]]:
+        hints, texts = job.hints, job.texts
+        found: list[tuple[Finding, ...]] = [()] * len(texts)
         unknown: list[int] = []
-        for index, leaf in enumerate(leaves):
-            if not needs_analysis(leaf.text, profile):
-                continue
-            spans = self._cache.get(profile, leaf.hint, leaf.text)
+        for index, text in enumerate(texts):
+            spans = self._cache.get(profile, hints[index], text)
             if spans is None:
                 unknown.append(index)
-            elif spans:
+            else:
                 found[index] = spans
         if unknown:
-            questions = _batches(unknown, [len(leaf.text) for leaf in leaves])
+            batches = _batches(unknown, [len(text) for text in texts])
             asked = [
                 self._pool.analyze(
-                    [leaves[i].text for i in batch], [leaves[i].hint for i in batch], profile
+                    [texts[i] for i in batch], [hints[i] for i in batch], profile.search
                 )
-                for batch in questions
+                for batch in batches
             ]
             answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
-            for batch, answer in zip(questions, answers, strict=True):
+            for batch, answer in zip(batches, answers, strict=True):
                 for index, spans in zip(batch, answer, strict=True):
                     found[index] = spans
-                    self._cache.put(profile, leaves[index].hint, leaves[index].text, spans)
+                    self._cache.put(profile, hints[index], texts[index], spans)
         return found
 
-    def _rebuild(
-        self, document: Document, found: Sequence[tuple[Finding, ...]], profile: Profile
-    ) -> Redacted:
-        counts: Counter[str] = Counter()
-        replaced: dict[int, str] = {}
-        for index, spans in enumerate(found):
-            if spans:
-                replaced[index], taken = deidentify(
-                    document.leaves[index].text, spans, profile, self.key
-                )
-                counts.update(taken)
-        return Redacted(document.rebuild(replaced), counts)
+
+def _sorted(parts: Sequence[Part]) -> tuple[list[tuple[int, Document]], list[tuple[int, RawBody]]]:
+    """Take small bodies apart; what is large goes to a worker as it is."""
+    small: list[tuple[int, Document]] = []
+    large: list[tuple[int, RawBody]] = []
+    for index, part in enumerate(parts):
+        if not isinstance(part, RawBody):
+            small.append((index, part))
+        elif len(part.data) > LARGE_BYTES:
+            large.append((index, part))
+        else:
+            small.append((index, part.parse()))
+    return small, large
 
 
 def _batches(indices: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
@@ -135,4 +160,4 @@ def _batches(indices: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
     return batches
 
 
-__all__ = ["Redacted", "RedactionFailed", "Redactor"]
+__all__ = ["RawBody", "Redacted", "RedactionFailed", "Redactor"]

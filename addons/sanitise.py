@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+import datetime
+import hashlib
+import hmac
+import time
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 
 from mitmproxy import http
 
 from addons.exchange import Exchange, exchange_of
 from addons.redactor import RedactionFailed
-from addons.request_documents import documents_of
+from addons.request_documents import Sent, parts_of
 from addons.services import Services
-from redaction import HeaderDocument, Profile, RedactionError, profile_from
+from addons.signed_requests import Changed, check, recompute
+from ledger import LedgerError, VaultCollision
+from redaction import (
+    CollisionError,
+    HeaderDocument,
+    Redacted,
+    RedactionError,
+    RuleSet,
+    Scope,
+    commitment,
+    surrogates_of,
+)
 from rules import Decision
+
+DEFAULT_TTL = 24 * 3600.0
+"""Seconds that the values of surrogates are kept, where policy says nothing."""
+
+ATTEMPTS = 8
+"""How often surrogates are chosen anew when two values would share one."""
 
 
 class Sanitise:
@@ -19,13 +41,19 @@ class Sanitise:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._profiles: dict[tuple[str, tuple[str, ...]], Profile] = {}
+        self._wanted: dict[tuple[str, tuple[str, ...]], RuleSet] = {}
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Refuse to let a body through in pieces where it would have to be redacted."""
         exchange = exchange_of(flow)
         decision = exchange.decision
-        if not exchange.streamed or decision is None or not decision.redact or exchange.observing:
+        if not exchange.streamed or decision is None or exchange.observing:
+            return
+        rules = self._of(decision)
+        if rules is None:
+            return
+        if rules.profile.on_failure == "pass":
+            exchange.unredacted = "unread"
             return
         if not exchange.header(flow.request, b"content-length"):
             exchange.deny(
@@ -48,52 +76,140 @@ class Sanitise:
         """Find and take out what policy names, everywhere in the request."""
         exchange = exchange_of(flow)
         decision = exchange.decision
-        if exchange.streamed or decision is None or not decision.redact:
+        if exchange.streamed or decision is None:
             return None
-        return self._sanitise(flow, exchange, decision)
+        rules = self._of(decision)
+        return None if rules is None else self._sanitise(flow, exchange, decision, rules)
 
-    async def _sanitise(self, flow: http.HTTPFlow, exchange: Exchange, decision: Decision) -> None:
-        profile = self._profile(decision.revision, decision.redact)
+    async def _sanitise(
+        self, flow: http.HTTPFlow, exchange: Exchange, decision: Decision, rules: RuleSet
+    ) -> None:
         try:
-            await self._apply(flow, exchange, profile)
-        except (RedactionError, RedactionFailed) as error:
+            await self._apply(flow, exchange, rules)
+        except (RedactionError, RedactionFailed, LedgerError) as error:
+            unreadable = isinstance(error, RedactionError)
             if exchange.observing:
                 exchange.redacted["unreadable"] += 1
-                return
-            exchange.deny(
-                "redaction_failed",
-                f"Personal data could not be taken out, so nothing was sent: {error}",
-                rule=decision.redact[0],
-                status=422 if isinstance(error, RedactionError) else 503,
-            )
+            elif rules.profile.on_failure == "pass":
+                exchange.unredacted = "unreadable" if unreadable else "search_failed"
+            else:
+                exchange.deny(
+                    "redaction_failed",
+                    f"Personal data could not be taken out, so nothing was sent: {error}",
+                    rule=decision.redact[0],
+                    status=422 if unreadable else 503,
+                )
 
-    async def _apply(self, flow: http.HTTPFlow, exchange: Exchange, profile: Profile) -> None:
-        request = flow.request
-        documents, sent = await documents_of(request, exchange)
-        results = await self._services.redactor.redact(documents, profile)
+    async def _apply(self, flow: http.HTTPFlow, exchange: Exchange, rules: RuleSet) -> None:
+        parts, sent = parts_of(flow.request, exchange, rules.profile.images)
+        salt = self._key(f"commitment {exchange.id}")
+        session = exchange.vault_session
+        for attempt in range(ATTEMPTS):
+            try:
+                scope = await self._scope(exchange, rules, session)
+                results = await self._services.redactor.redact(parts, rules, scope, salt)
+                surrogates = surrogates_of(results)
+                if surrogates and not exchange.observing:
+                    await self._keep(exchange, rules, session, surrogates)
+                break
+            except (CollisionError, VaultCollision) as collision:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.to_thread(
+                    self._services.vault.bump, _tenant(exchange), session, collision.digests
+                )
         for result in results:
             exchange.redacted.update(result.counts)
-        if exchange.observing:
+            exchange.redacted_at.update(result.places)
+        if not exchange.redacted:
             return
-        url, headers, *body = results
-        if url.counts:
-            request.path = url.content.decode("utf-8", "surrogateescape")
-        if headers.counts:
-            fields = list(request.headers.fields)
-            values = HeaderDocument.parse(headers.content)
-            for (index, _, _), (_, value) in zip(sent, values, strict=True):
-                fields[index] = (fields[index][0], value.encode("utf-8", "surrogateescape"))
-            request.headers.fields = tuple(fields)
-        if body and body[0].counts:
-            # The setter encodes again by Content-Encoding and corrects Content-Length.
-            request.content = body[0].content
+        exchange.redacted_commitment = commitment(results)
+        if not exchange.observing:
+            _write(flow.request, exchange, sent, results)
 
-    def _profile(self, revision: str, rules: tuple[str, ...]) -> Profile:
-        key = (revision, rules)
-        profile = self._profiles.get(key)
-        if profile is None:
-            if len(self._profiles) > 256:
-                self._profiles.clear()
-            profile = profile_from(self._services.policy.redaction_rules(rules))
-            self._profiles[key] = profile
-        return profile
+    async def _scope(self, exchange: Exchange, rules: RuleSet, session: str) -> Scope:
+        tenant = _tenant(exchange)
+        bumps: Mapping[str, int] = {}
+        given: Collection[str] = ()
+        if rules.profile.reversible and not exchange.observing:
+            vault = self._services.vault
+            bumps = await asyncio.to_thread(vault.bumps, tenant, session)
+            given = (await asyncio.to_thread(vault.mapping, tenant, session, time.time())).keys()
+        return Scope(
+            key=self._key(f"tenant {tenant}"),
+            session=session,
+            bumps=bumps,
+            given=frozenset(given),
+            today=datetime.datetime.now(datetime.UTC).date(),
+        )
+
+    async def _keep(
+        self,
+        exchange: Exchange,
+        rules: RuleSet,
+        session: str,
+        surrogates: Mapping[str, tuple[str, str]],
+    ) -> None:
+        now = time.time()
+        await asyncio.to_thread(
+            self._services.vault.put,
+            _tenant(exchange),
+            session,
+            surrogates,
+            now + (rules.profile.ttl_seconds or DEFAULT_TTL),
+            now,
+        )
+        exchange.restores = True
+
+    def _key(self, purpose: str) -> bytes:
+        """Derive a key of its own for each purpose (HMAC as a PRF)."""
+        return hmac.digest(self._services.secret, purpose.encode(), hashlib.sha256)
+
+    def _of(self, decision: Decision) -> RuleSet | None:
+        """Give what is wanted of requests, None where that is nothing."""
+        if not decision.redact:
+            return None
+        key = (decision.revision, decision.redact)
+        rules = self._wanted.get(key)
+        if rules is None:
+            if len(self._wanted) > 256:
+                self._wanted.clear()
+            policy = self._services.policy
+            wanted = [
+                rule
+                for rule in policy.redaction_rules(decision.redact)
+                if rule.get("direction", "request") != "response"
+            ]
+            rules = self._wanted[key] = RuleSet.of(wanted, policy.recognizers)
+        return rules if rules.profile.operators else None
+
+
+def _tenant(exchange: Exchange) -> str:
+    return exchange.agent.tenant if exchange.agent is not None else ""
+
+
+def _write(
+    request: http.Request, exchange: Exchange, sent: Sent, results: Sequence[Redacted]
+) -> None:
+    """Put the new URL, headers and body into the request, or refuse what a signature forbids."""
+    url, headers, *body = results
+    names: list[str] = []
+    fields = list(request.headers.fields)
+    if headers.places:
+        values = HeaderDocument.parse(headers.content)
+        for (index, name, old), (_, value) in zip(sent, values, strict=True):
+            if value != old:
+                names.append(name)
+                fields[index] = (fields[index][0], value.encode("utf-8", "surrogateescape"))
+    new_body = bool(body) and bool(body[0].places)
+    problem = check(request, Changed(bool(url.places), names, new_body))
+    if problem is not None:
+        exchange.deny(problem.code, problem.message, rule="redaction", status=problem.status)
+        return
+    if url.places:
+        request.path = url.content.decode("utf-8", "surrogateescape")
+    request.headers.fields = tuple(fields)
+    if new_body:
+        # The setter encodes again by Content-Encoding and corrects Content-Length.
+        request.content = body[0].content
+        recompute(request)

@@ -26,6 +26,7 @@ from addons.spans import Spans
 from addons.tool_watch import ToolWatch
 from addons.upstream_proxy import UpstreamProxy
 from addons.upstream_trust import TrustError, UpstreamTrust
+from addons.vault_purge import VaultPurge
 from ledger import (
     AgentStore,
     GroupCommit,
@@ -34,9 +35,13 @@ from ledger import (
     SqliteAgents,
     SqliteLog,
     SqliteToolPins,
+    SqliteVault,
+    Vault,
     ensure_default_agent,
     load_or_create_signer,
 )
+from redaction import RuleSet
+from redaction.profile import rule_errors
 from rules import Bundle, EvaluationError, PolicyError, PolicySet, refused
 
 logger = logging.getLogger(__name__)
@@ -58,6 +63,10 @@ class Services:
     log: GroupCommit
     agents: AgentStore
     tool_watch: ToolWatch
+    secret: bytes
+    """The installation's own, from which keys of pseudonyms and digests are derived."""
+    vault: Vault
+    """What surrogates stand for."""
     redactor: Redactor
     spans: Spans
     resolver: Resolver
@@ -124,8 +133,10 @@ class Services:
         self.tool_watch = ToolWatch(SqliteToolPins(home.tool_pins))
         self._ledger = SqliteLog(home.log, load_or_create_signer(home.log_key))
         self.log = GroupCommit(self._ledger)
+        self.secret = home_folder.secret(home)
+        self.vault = SqliteVault(home.vault, self.secret)
+        self._vault_purge = VaultPurge(self.vault)
         self.redactor = Redactor(
-            key=home_folder.secret(home),
             workers=settings.redaction_workers,
             timeout=settings.redaction_timeout,
         )
@@ -166,6 +177,7 @@ class Services:
             )
         for watch in self._watches:
             watch.start()
+        self._vault_purge.start()
         self.ready = True
         logger.info(
             "Aegis decides by policy '%s', revision %s, mode %s.",
@@ -200,6 +212,7 @@ class Services:
         self._open = False
         for watch in self._watches:
             await watch.stop()
+        await self._vault_purge.stop()
         await self._source.close()
         await self._candidates.close()
         await self.redactor.close()
@@ -213,6 +226,7 @@ class Services:
         await self.log.close()
         self._ledger.close()
         self.agents.close()
+        self.vault.close()
         await self.tool_watch.close()
         # A collector that does not answer must not hold the end up.
         closing = threading.Thread(target=self.spans.close, daemon=True)
@@ -221,11 +235,21 @@ class Services:
 
     async def prepare(self, policy: PolicySet) -> None:
         """Start what a policy needs before it can decide; what it does not need any more ends."""
-        await self.redactor.start(policy.all_redactions)
+        await self.redactor.start(
+            RuleSet.of(policy.all_redactions, policy.recognizers) if policy.all_redactions else None
+        )
         await self.evaluator.start(policy)
 
     def _build(self, bundle: Bundle) -> PolicySet:
         policy = PolicySet(bundle, environment=self.environment)
+        wrong = rule_errors(policy.all_redactions, policy.recognizers)
+        if wrong:
+            raise PolicyError(
+                [
+                    policy.problem(error.section, error.item, error.path, error.message, error.mend)
+                    for error in wrong
+                ]
+            )
         for name, wanted in policy.destinations.items():
             try:
                 self.trust.roots(wanted)

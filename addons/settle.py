@@ -27,12 +27,8 @@ class Settle:
             return
         if flow.response.status_code == 101:
             return  # it has no body
-
-        def count(chunk: bytes) -> bytes | list[bytes]:
-            exchange.response_bytes += len(chunk)
-            return chunk if exchange.rewrite is None else exchange.rewrite(chunk)
-
-        flow.response.stream = count
+        if exchange.whole_answer is None and exchange.answer_denial is None:
+            flow.response.stream = exchange.stream
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Record the outcome of an exchange that was answered."""
@@ -59,14 +55,19 @@ class Settle:
         entry: dict[str, Any] = {
             "kind": "outcome",
             "decision": exchange.id,
-            "status": status,
+            "status": exchange.answer_status or status,
             "request_bytes": exchange.request_bytes,
             "response_bytes": exchange.response_bytes,
             "duration_us": (time.perf_counter_ns() - exchange.started_ns) // 1000,
             "error": error,
         }
         if exchange.answer_refused:
-            entry["error"] = "answer_unreadable"
+            failed = exchange.answer_problem == "search_failed"
+            entry["error"] = "redaction_failed" if failed else "answer_unreadable"
+        if exchange.answer_problem:
+            entry["answer_problem"] = exchange.answer_problem
+        if exchange.redacted_answer:
+            entry["redacted_answer"] = dict(exchange.redacted_answer)
         if exchange.tools_left_out:
             entry["tools_left_out"] = exchange.tools_left_out
         if grpc_status is not None:

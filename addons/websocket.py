@@ -92,6 +92,7 @@ class Websocket:
             token_id=opened.token_id,
             proof=opened.proof,
             on_behalf_of=opened.on_behalf_of,
+            vault_session=opened.vault_session,
             destination=opened.destination,
             routed=opened.routed,
             address=opened.address,

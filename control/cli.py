@@ -7,7 +7,7 @@ import os
 import typer
 from typer.exceptions import TyperException
 
-from control import __version__, agents, audit, doctor, mcp, policy, run, status, tokens, up
+from control import __version__, agents, audit, doctor, mcp, policy, redact, run, status, tokens, up
 from control.home import BAD_INPUT, HomeFolder, complain, print_json
 from ledger import LedgerError, default_home
 from rules import PolicyError
@@ -37,6 +37,7 @@ app.command("up")(up.up)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
+app.command("redact")(redact.redact)
 
 
 @app.command()

@@ -20,12 +20,11 @@ from control import (
 )
 from control.agents import Json
 from control.home import BAD_INPUT, FAILED_CHECK, complain, out, print_json
-from redaction import RedactionError, profile_from
+from redaction.profile import rule_errors
 from rules import (
-    Bundle,
+    Policy,
     PolicyError,
     PolicySet,
-    Problem,
     compile_policy,
     load_bundle,
     load_policy,
@@ -67,26 +66,25 @@ def validate(
 
 def _check(file: Path) -> dict[str, Any]:
     try:
-        bundle = load_bundle(file)
-        check_redactions(PolicySet(bundle), bundle)
+        written = None if file.name.endswith((".tar.gz", ".tgz")) else load_policy(file)
+        bundle = load_bundle(file) if written is None else compile_policy(written)
+        check_redactions(PolicySet(bundle), written)
     except PolicyError as error:
         problems = [{**dataclasses.asdict(p), "text": str(p)} for p in error.problems]
         return {"file": str(file), "ok": False, "revision": None, "problems": problems}
     return {"file": str(file), "ok": True, "revision": bundle.revision, "problems": []}
 
 
-def check_redactions(policy: PolicySet, bundle: Bundle) -> None:
-    """Check what a policy wants found against what can be found; raises `PolicyError`."""
-    sources = bundle.data["aegis_cfg"]["sources"]
-    problems = []
-    for rule in policy.all_redactions:
-        try:
-            profile_from([rule])
-        except RedactionError as error:
-            file, _, line = sources.get(rule["id"], "").rpartition(":")
-            place = (file or "policy", int(line or 1), 1)
-            message, _, mend = str(error).partition(". ")
-            problems.append(Problem(*place, rule["id"], message.rstrip("."), mend))
+def check_redactions(policy: PolicySet, written: Policy | None = None) -> None:
+    """Check what a policy wants found against what can be found; raises `PolicyError`.
+
+    With the policy as it was written the exact place of each mistake is named.
+    """
+    place = policy if written is None else written
+    problems = [
+        place.problem(error.section, error.item, error.path, error.message, error.mend)
+        for error in rule_errors(policy.all_redactions, policy.recognizers)
+    ]
     if problems:
         raise PolicyError(problems)
 

@@ -1,4 +1,4 @@
-"""What has happened: the signed log, the agents and tokens that may call, applied policies."""
+"""What has happened: the signed log, agents and their tokens, applied policies, surrogates."""
 
 from ledger.agents import (
     Agent,
@@ -38,6 +38,8 @@ from ledger.policy_key import load_or_create_policy_key
 from ledger.signer import Signer, Verifier, load_or_create_signer, parse_verifiers
 from ledger.tool_pins import ToolPin, ToolPins, fingerprint
 from ledger.tool_pins_sqlite import SqliteToolPins
+from ledger.vault import Vault, VaultCollision, VaultFull
+from ledger.vault_sqlite import SqliteVault
 from ledger.verify import LogProblem, VerifyReport, verify_jsonl, verify_log
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "SqliteLog",
     "SqlitePolicies",
     "SqliteToolPins",
+    "SqliteVault",
     "StoreUnavailable",
     "StoredPolicy",
     "Summary",
@@ -84,6 +87,9 @@ __all__ = [
     "UnknownAgent",
     "UnknownRevision",
     "UnknownTool",
+    "Vault",
+    "VaultCollision",
+    "VaultFull",
     "Verifier",
     "VerifyReport",
     "check_exposures",

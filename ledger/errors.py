@@ -6,7 +6,9 @@
     ├── RecordError         one entry is not loggable: a float, an integer past 2^53
     ├── CheckpointError     a signed note is malformed, forged or signed by another key
     ├── KeyFileError        the signing key or a token file is unreadable or readable by others
-    ├── StoreUnavailable    the database of agents or of policies cannot be read or written
+    ├── StoreUnavailable    a database (agents, policies, tools, vault) cannot be read or written
+    │   └── VaultFull       a session or tenant has as many surrogates as can be kept
+    ├── VaultCollision      a surrogate stands for another value of its session already
     ├── AgentError          a bad id, tenant, group, label or lifetime
     │   ├── DuplicateAgent  an agent of that id exists
     │   └── UnknownAgent    no agent or token of that id exists
@@ -54,7 +56,7 @@ class KeyFileError(LedgerError):
 
 
 class StoreUnavailable(LedgerError):  # noqa: N818
-    """The database of agents or of policies cannot be read or written now."""
+    """A database of agents, policies, tools or surrogates cannot be read or written now."""
 
 
 class AgentError(LedgerError):

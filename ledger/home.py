@@ -78,6 +78,11 @@ class Home:
         return self.folder / "tools.db"
 
     @property
+    def vault(self) -> Path:
+        """Which values surrogates stand for, sealed."""
+        return self.folder / "vault.db"
+
+    @property
     def policies(self) -> Path:
         """Applied policies, their history and the candidate beside."""
         return self.folder / "policies.db"

@@ -1,9 +1,9 @@
 """What must not leave: personal data found in documents and taken out of them.
 
-    document = parse_document(content_type, body)          its texts, as leaves
-    findings = SpanCache, or a worker (redaction.worker)   spans of entities in each leaf
-    text, counts = deidentify(leaf.text, findings, ...)    the spans replaced, masked or hashed
-    body = document.rebuild({index: text})                 all else byte for byte
+    documents = [parse_document(content_type, body)]       their texts, as leaves
+    job = Job(documents, profile)                          what has to be asked about them
+    answers = Analyzer().analyze(job.texts, profile.search, job.hints)    spans of entities
+    [redacted] = job.finish(answers, scope)                all else byte for byte
 
 Pure: no clock, no network, no state on disk. `Analyzer` loads Presidio and a language model and
 belongs in worker processes; nothing else here imports them.
@@ -14,6 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from redaction import protocol
+from redaction.body_question import BodyQuestion, read_redacted
+from redaction.custom import read_recognizers
 from redaction.documents import (
     Document,
     FormDocument,
@@ -21,15 +23,26 @@ from redaction.documents import (
     JsonDocument,
     JsonLinesDocument,
     Leaf,
+    Opaque,
     TextDocument,
     UrlDocument,
     parse_document,
 )
 from redaction.entities import ENTITIES
-from redaction.errors import RedactionError, UnsupportedDocument
+from redaction.errors import CollisionError, RedactionError, UnsupportedDocument
 from redaction.findings import Finding
-from redaction.operators import deidentify
-from redaction.profile import Operator, OperatorKind, Profile, profile_from
+from redaction.job import Job, Redacted, commitment, surrogates_of
+from redaction.operators import Scope, Taken, take_out
+from redaction.profile import (
+    Operator,
+    OperatorKind,
+    Profile,
+    load_profile,
+    profile_from,
+    rule_errors,
+)
+from redaction.rule_set import RuleSet
+from redaction.search import Search, canonical_json
 from redaction.span_cache import SpanCache, needs_analysis
 
 if TYPE_CHECKING:
@@ -38,26 +51,42 @@ if TYPE_CHECKING:
 __all__ = [
     "ENTITIES",
     "Analyzer",
+    "BodyQuestion",
+    "CollisionError",
     "Document",
     "Finding",
     "FormDocument",
     "HeaderDocument",
+    "Job",
     "JsonDocument",
     "JsonLinesDocument",
     "Leaf",
+    "Opaque",
     "Operator",
     "OperatorKind",
     "Profile",
+    "Redacted",
     "RedactionError",
+    "RuleSet",
+    "Scope",
+    "Search",
     "SpanCache",
+    "Taken",
     "TextDocument",
     "UnsupportedDocument",
     "UrlDocument",
-    "deidentify",
+    "canonical_json",
+    "commitment",
+    "load_profile",
     "needs_analysis",
     "parse_document",
     "profile_from",
     "protocol",
+    "read_recognizers",
+    "read_redacted",
+    "rule_errors",
+    "surrogates_of",
+    "take_out",
 ]
 
 

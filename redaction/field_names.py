@@ -4,74 +4,42 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
+
+from redaction.field_lists import KEYWORD_FIELDS, NAMES, PARENTS, QUANTITIES
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-
-# The last words of a name, joined; longer ones first.
-_NAMES = {
-    "US_SSN": "ssn ssns socsec socialsecurity socialsecuritynumber socialsecurityno taxid"
-    " taxidnumber taxidentifier socialinsurancenumber ssnumber ssnno ssnlastfour ussn usssn tin",
-    "MEDICAL_RECORD_NUMBER": "mrn mrnumber medicalrecord medicalrecordnumber medicalrecordid"
-    " medicalrecordno medrecno patientid patientidentifier patientnumber chartnumber chartid",
-    "EMAIL_ADDRESS": "email emailaddress mail useremail",
-    "PHONE_NUMBER": "phone phonenumber telephone telephonenumber tel mobile mobilenumber"
-    " mobilephone cell cellphone homephone workphone fax faxnumber msisdn",
-    "CREDIT_CARD": "cardnumber creditcard creditcardnumber ccnumber pan cardno",
-    "IBAN_CODE": "iban",
-    "IP_ADDRESS": "ip ipaddress ipaddr clientip remoteaddr xforwardedfor xrealip",
-    "DATE_TIME": "dob birthdate dateofbirth birthday deathdate dateofdeath deceaseddate"
-    " admissiondate dischargedate admitdate dateofservice servicedate",
-    "PERSON": "firstname lastname middlename maidenname surname givenname familyname fullname"
-    " patientname membername customername contactname personname givennames nameofpatient"
-    " beneficiaryname subscribername guarantorname cardholdername cardholder accountholder"
-    " doctorname physicianname mothersmaidenname nextofkin",
-    "LOCATION": "address streetaddress addressline street homeaddress mailingaddress billingaddress"
-    " shippingaddress postaladdress city zip zipcode postalcode postcode county",
-}
-_BY_NAME = {name: entity for entity, names in _NAMES.items() for name in names.split()}
 
 
 def _set_of(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Names that mean a person only inside an object for one, as in FHIR's Patient.name.given.
-_PARENTS = _set_of(
-    """
-    patient patients member subscriber person customer contact guarantor employee beneficiary
-    insured nextofkin doctor physician practitioner name applicant
-    """
-)
+_BY_NAME = {name: entity for entity, names in NAMES.items() for name in names.split()}
+
+
+_PARENTS = _set_of(PARENTS)
 _INSIDE = {"name": "PERSON", "given": "PERSON", "family": "PERSON", "first": "PERSON",
            "last": "PERSON", "middle": "PERSON"}  # fmt: skip
 
-# A number in such a field counts or measures something.
-_QUANTITIES = _set_of(
-    """
-    size bytes length offset timestamp ts seed duration elapsed ms ns us count total population
-    width height filesize created updated expires epoch
-    """
-)
+_QUANTITIES = _set_of(QUANTITIES)
 
 NAME_HINT = "#name"
 """The hint of a name itself: of a JSON member or a form's field."""
 
-# Fields of APIs and headers whose values are keywords, which a language model takes for names.
-_KEYWORD_FIELDS = _set_of(
-    """
-    role type model object finish_reason stop_reason tool_choice method jsonrpc protocolversion
-    format encoding_format mime_type mimetype id media_type $schema service_tier reasoning_effort
-    tool_use_id call_id tool_call_id user-agent date accept-language cache-control pragma origin
-    if-none-match if-modified-since traceparent tracestate x-request-id anthropic-version
-    anthropic-beta mcp-protocol-version mcp-session-id openai-beta openai-organization
-    x-stainless-lang x-stainless-os x-stainless-arch x-stainless-runtime x-stainless-async
-    x-stainless-package-version x-stainless-runtime-version sec-ch-ua sec-ch-ua-platform
-    sec-fetch-mode sec-fetch-site
-    """
-)
+CODE_HINT = "#code"
+"""The hint of a coded value: a code of a vocabulary, or an identifier that is nobody's."""
+
+_KEYWORD_FIELDS = _set_of(KEYWORD_FIELDS)
 
 # Objects of APIs whose name is a tool's: chat completions, messages, MCP.
 _NAMED_TOOLS = _set_of("tool tools function functions tool_calls content params prompts resources")
+
+_NUMBERED = re.compile(r"(?=(?:[^0-9]*[0-9]){3})[^{}<>\n]{3,64}")
+_SECRET = re.compile(
+    r"(?!(?i:true|false|null|none|nil|undefined|required|optional|string|text|password|hidden|auto"
+    r"|bearer|basic|\*+|x+)\Z)(?!\$?\{)(?!\[\[)[^\n]{3,4096}"
+)
 
 # What a value must look like for its field's name to be believed.
 _FORMS = {
@@ -79,18 +47,43 @@ _FORMS = {
         r"[^A-Za-z]*(?:[0-9][^0-9A-Za-z]*){4,9}|[*#xX•.]{3}\W?[*#xX•.]{2}\W?[0-9]{4}"
     ),
     "MEDICAL_RECORD_NUMBER": re.compile(r"(?:[^0-9]*[0-9]){3}.{0,40}"),
-    "EMAIL_ADDRESS": re.compile(r"[^\s@]{1,80}@[^\s@]{1,255}"),
+    "EMAIL_ADDRESS": re.compile(
+        r"[^\s@]{1,80}@[^\s@]{1,255}|[^@]{1,80}<[^\s@]{1,80}@[^\s@]{1,255}>"
+    ),
     "PHONE_NUMBER": re.compile(
         r"[+(]*(?:[0-9][^0-9A-Za-z]{0,3}){7,15}(?:(?:x|ext)\W{0,2}[0-9]{1,6})?"
     ),
-    "CREDIT_CARD": re.compile(r"(?:[0-9][^0-9A-Za-z]{0,3}){12,19}"),
+    "CREDIT_CARD": re.compile(
+        r"(?:[0-9*xX•][^0-9A-Za-z]{0,3}){12,19}|[0-9]{3,4}"
+        r"|(?:0?[1-9]|1[0-2])[ ]?[/-]?[ ]?(?:20)?[0-9]{2}|20[0-9]{2}-[01][0-9]"
+    ),
     "IBAN_CODE": re.compile(r"[A-Za-z]{2}[0-9]{2}[0-9A-Za-z -]{8,40}"),
-    "IP_ADDRESS": re.compile(r"[0-9a-fA-F:.]{3,45}"),
+    "ACCOUNT_NUMBER": re.compile(r"(?=(?:[^0-9]*[0-9]){4})[^{}<>\n@]{4,64}|[A-Z]{6}[A-Z0-9]{2,5}"),
+    "VEHICLE_ID": re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9 ·-]{4,20}"),
+    "DEVICE_ID": re.compile(r"(?=(?:[^0-9]*[0-9]){3})[^{}<>\n]{5,120}"),
+    "BIOMETRIC_ID": re.compile(r"(?=(?:[^0-9]*[0-9]){2})[^{}<>\n]{4,4096}"),
+    "US_NPI": re.compile(r"[0-9]{10}"),
+    "MAC_ADDRESS": re.compile(r"(?:[0-9A-Fa-f]{2}[:.-]?){5}[0-9A-Fa-f]{2}"),
+    "IP_ADDRESS": re.compile(r"(?=.*[.:])[0-9a-fA-F:.]{3,45}"),
     "DATE_TIME": re.compile(r"(?=.*[0-9]).{4,40}"),
     "PERSON": re.compile(r"(?=.*[^\W\d_].*[^\W\d_])[^\d{}<>\[\]\n]{2,100}"),
     "LOCATION": re.compile(r"(?=.*[^\W_])[^{}<>\[\]]{2,160}", re.DOTALL),
+    "NRP": re.compile(r"[^\W\d_][^\d{}<>\[\]\n]{2,60}"),
+    "ORGANIZATION": re.compile(r"(?=.*[^\W\d_].*[^\W\d_])[^{}<>\[\]\n]{2,100}"),
+    # A lower age tells little; 45 CFR 164.514 names those over 89.
+    "AGE": re.compile(
+        r"(?:9[0-9]|1[0-3][0-9])(?:[ ]?(?:y|yo|yrs?|years?)(?:[ ]old)?)?", re.IGNORECASE
+    ),
+    "USERNAME": re.compile(
+        r"(?!(?i:true|false|null|none|anonymous|guest|required)\Z)[^\s{}<>]{2,64}"
+    ),
+    "PASSWORD": _SECRET,
+    "URL": re.compile(r"\S{2,80}\.\S{2,200}"),
 }
-_LONGEST = 200
+_LONGEST, _LONGEST_SECRET = 200, 4096
+
+
+_LONG = frozenset({"PASSWORD", "BIOMETRIC_ID"})
 
 
 def entity_of_field(hint: str, text: str) -> str | None:
@@ -98,16 +91,19 @@ def entity_of_field(hint: str, text: str) -> str | None:
 
     `hint` is one or two names of fields, outer first, with a slash between them.
     """
-    if not hint or len(text) > _LONGEST:
+    if not hint or len(text) > _LONGEST_SECRET:
         return None
     entity = _entity_of_name(hint)
-    if entity is None or _FORMS[entity].fullmatch(text.strip()) is None:
+    if entity is None or (len(text) > _LONGEST and entity not in _LONG):
         return None
-    return entity
+    form = _FORMS.get(entity, _NUMBERED)
+    return None if form.fullmatch(text.strip()) is None else entity
 
 
 def is_quantity(hint: str) -> bool:
-    """Tell whether a field's name says that its number counts or measures something."""
+    """Tell whether a field's name says that its number counts, measures or codes something."""
+    if hint == CODE_HINT:
+        return True
     words = _words(hint.rpartition("/")[2])
     return bool(words) and words[-1] in _QUANTITIES
 
@@ -117,10 +113,13 @@ def is_keyword_field(hint: str) -> bool:
     outer, _, inner = hint.rpartition("/")
     if inner == "name" and outer in _NAMED_TOOLS:
         return True
-    return hint == NAME_HINT or inner.lower() in _KEYWORD_FIELDS
+    return hint in {NAME_HINT, CODE_HINT} or inner.lower() in _KEYWORD_FIELDS
 
 
 def _words(name: str) -> list[str]:
+    if not name.isascii():
+        name = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+        name = "".join(char for char in name if not unicodedata.combining(char))
     return [word.lower() for word in _WORDS.findall(name)]
 
 
@@ -129,7 +128,7 @@ def _entity_of_name(hint: str) -> str | None:
     outer, _, inner = hint.rpartition("/")
     for name in (inner, outer):
         words = _words(name)
-        for count in range(min(4, len(words)), 0, -1):
+        for count in range(min(5, len(words)), 0, -1):
             entity = _BY_NAME.get("".join(words[-count:]))
             if entity is not None and (name == inner or entity == "US_SSN"):
                 return entity

@@ -12,3 +12,5 @@ class Finding(NamedTuple):
     end: int
     entity: str
     score: float
+    why: str = ""
+    """What found it, for people: a recogniser, a model, a field's name, a place in a format."""

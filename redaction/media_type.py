@@ -20,7 +20,9 @@ _KINDS = {
     "json": r"(?!application/grpc)[^;]*\+json"
     r"|(?:application|text)/(?:[^;]*[.-])?json(?:-rpc|request)?",
     "ndjson": r"(?:application|text)/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|json-seq)"
-    r"|[^;]*\+json-seq",
+    r"|[^;]*\+(?:json-seq|ndjson)",
+    "hl7": r"(?:application|text)/(?:x-)?hl7-?v2(?:\+er7)?|x-application/hl7-v2(?:\+er7)?",
+    "x12": r"(?:application|text)/(?:x-)?(?:edi-?)?x12",
     "form": r"application/x-www-form-urlencoded",
     "multipart": r"multipart/[^;]*",
     "xml": r"(?:application|text)/xml|[^;]*\+xml",
@@ -52,7 +54,7 @@ class MediaType(NamedTuple):
     boundary: str = ""
     sound: bool = True
     kind: str = "text"
-    """`json`, `ndjson`, `form`, `multipart`, `xml`, `text`, or empty for what is none of these."""
+    """`json`, `ndjson`, `hl7`, `x12`, `form`, `multipart`, `xml`, `text`, or empty for others."""
 
     @property
     def separator(self) -> bytes:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import functools
-import html
 import re
 import unicodedata
 from array import array
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+import re2
+
+from redaction.edits import Edit
+from redaction.escapes import escapes
+from redaction.folding import SMUGGLED, folded, unhidden
+from redaction.spelled import GATE, spelled_digits
+
+__all__ = ["MAX_PASSES", "Normalised", "folded", "normalise"]
 
 MAX_PASSES = 3
 """How many layers of escapes are undone."""
 
-_SUSPECT = re.compile(r"[%&\\<]|[^\x00-\x7f]").search
+_ESCAPED = (
+    r"[%&\\<]|=[0-9A-F]{2}|=\r?\n|[0-9-][`*~]{1,3}[0-9-]|[`*~]-[`*~]|U\+[0-9A-Fa-f]{4}"
+    r"|[0-9A-Za-z][\"']\s?(?:[+.&]|\|\|)\s?[\"']|\+[A-Za-z0-9+/]{3,}-"
+)
+_SUSPECT = re2.compile(rf"[\x{{80}}-\x{{10ffff}}]|{_ESCAPED}|{GATE}")
+_HAS_ESCAPES = re2.compile(_ESCAPED)
+_SPELLED = re2.compile(GATE)
 
 
 @dataclass(slots=True)
@@ -34,138 +47,105 @@ class Normalised:
 def normalise(text: str) -> Normalised | None:
     """Undo escapes and fold look-alikes to ASCII; None where the text is plain already.
 
-    Percent-encoding (RFC 3986), HTML character references and backslash escapes are undone up to
-    `MAX_PASSES` deep; HTML comments, tags within a line and invisible characters fall away;
+    Percent-encoding (RFC 3986), HTML character references, quoted-printable, UTF-7 and backslash
+    escapes are undone up to `MAX_PASSES` deep; HTML comments, tags within a line, marks between
+    digits and invisible characters fall away, but for those that hide letters; digits in words,
     dashes, spaces, digits of every script and compatibility forms (NFKC) become what they look
     like. Time is linear in the text.
     """
-    if _SUSPECT(text) is None:
+    if _SUSPECT.search(text) is None:
         return None
     length = len(text)
     current = Normalised(text, array("i", range(length)), array("i", range(1, length + 1)), False)
     result = _fold(current)
     for _ in range(MAX_PASSES):
-        unescaped = _unescape(result or current)
+        source = result or current
+        if _HAS_ESCAPES.search(source.text) is None:
+            break
+        unescaped = _edited(source, escapes(source.text), decoded=True)
         if unescaped is None:
             break
         result = _fold(unescaped) or unescaped
+    source = result or current
+    if _SPELLED.search(source.text) is not None:
+        result = _edited(source, spelled_digits(source.text), decoded=source.decoded) or result
     return result
+
+
+# Folded, these make a difference only beside a digit.
+_COMMON = frozenset("’‘“”…—–•«»")
+_BESIDE_DIGIT = re2.compile(r"[0-9][’‘“”…—–•«»]|[’‘“”…—–•«»][0-9]")
+_SYMBOLS = re.compile(
+    "(?<=[0-9-])[\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]{1,4}(?=[0-9-])"
+)
+_HARMLESS = frozenset({"Pd", "Zs", "Pi", "Pf", "Po"})
 
 
 def _fold(source: Normalised) -> Normalised | None:
     if source.text.isascii():
         return None
-    different = [char for char in set(source.text) if char > "\x7f" and folded(char) != char]
-    if not different:
-        return None
-    pattern = re.compile(f"[{re.escape(''.join(different))}]")
-    result = _rewrite(source, pattern, lambda match: folded(match[0]))
-    if result is not None:
-        result.decoded = source.decoded or not all(
-            unicodedata.category(char) in _HARMLESS for char in different
+    shown = _edited(source, _unhidden(source.text), decoded=True)
+    start = shown or source
+    changes = {
+        ord(char): new
+        for char in set(start.text)
+        if char > "\x7f" and (new := folded(char)) != char
+    }
+    if not changes or (
+        all(chr(code) in _COMMON for code in changes) and _BESIDE_DIGIT.search(start.text) is None
+    ):
+        result = shown
+    else:
+        decoded = start.decoded or not all(
+            unicodedata.category(chr(code)) in _HARMLESS for code in changes
         )
+        result = _translated(start, changes, decoded)
+    last = result or start
+    if not last.text.isascii():
+        marks = ((match.start(), match.end(), "") for match in _SYMBOLS.finditer(last.text))
+        result = _edited(last, marks, decoded=True) or result
     return result
 
 
-_HARMLESS = frozenset({"Pd", "Zs", "Pi", "Pf", "Po"})
-
-# Letters that look like Latin ones, for the words beside a number and for addresses.
-_LOOKALIKES = (
-    str.maketrans("АВЕЅІЈКМНОРСТХ", "ABESIJKMHOPCTX")  # Cyrillic
-    | str.maketrans("аеорсухѕіј", "aeopcyxsij")
-    | str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo")  # Greek
-    | str.maketrans("⁄∕․‧•∙⋅·−¯", "//......--")
-)
-_LONGEST_FOLD = 4
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\ufffd")
+def _unhidden(text: str) -> Iterator[Edit]:
+    for match in SMUGGLED.finditer(text):
+        new = unhidden(match[0])
+        if new is not None:
+            yield match.start(), match.end(), new
 
 
-@functools.lru_cache(maxsize=8192)
-def folded(char: str) -> str:
-    """Give the ASCII look-alike of a character, nothing for an invisible one, or itself."""
-    digit = unicodedata.digit(char, None)
-    if digit is not None:
-        return str(digit)
-    category = unicodedata.category(char)
-    if category in {"Cf", "Cs", "Mn", "Me"} or char in _INVISIBLE:
-        return ""
-    if category == "Pd":
-        return "-"
-    if category in {"Zs", "Zl", "Zp"} or char in "\u2800\x85":
-        return " "
-    plain = unicodedata.normalize("NFKC", char).translate(_LOOKALIKES)
-    if len(plain) > _LONGEST_FOLD:
-        # Whole phrases in one character, which would make a text many times as long.
-        return " "
-    return "".join(str(unicodedata.digit(part, part)) for part in plain)
-
-
-_ESCAPE = re.compile(
-    r"""
-      %[0-7][0-9a-f] | %[cd][0-9a-f]%[89ab][0-9a-f]
-    | %e[0-9a-f](?:%[89ab][0-9a-f]){2} | %f[0-7](?:%[89ab][0-9a-f]){3}
-    | %u[0-9a-f]{4} | &\#0{0,6}[0-9]{1,7};? | &\#x0{0,6}[0-9a-f]{1,6};? | &[a-z][a-z0-9]{1,24};
-    | \\u(?:d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2} | [0-9a-f]{4} | \{0{0,6}[0-9a-f]{1,6}\})
-    | \\x[0-9a-f]{2} | \\[nrtbf"'/\\]
-    | </?(?:a|b|i|u|s|em|strong|span|font|mark|code|small|big|su[bp]|wbr|br|del|ins|tt|kbd)
-      (?:\s[^<>]{0,200})?/?> | <!--[^<>]{0,200}-->
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_BACKSLASHED = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
-
-
-def _unescape(source: Normalised) -> Normalised | None:
-    result = _rewrite(source, _ESCAPE, _plain)
-    if result is not None:
-        result.decoded = True
+def _translated(source: Normalised, changes: dict[int, str], decoded: bool) -> Normalised:
+    if all(len(new) == 1 for new in changes.values()):
+        return Normalised(source.text.translate(changes), source.starts, source.ends, decoded)
+    pattern = re.compile(f"[{re.escape(''.join(map(chr, changes)))}]")
+    edits = (
+        (match.start(), match.end(), changes[ord(match[0])])
+        for match in pattern.finditer(source.text)
+    )
+    result = _edited(source, edits, decoded=decoded)
+    assert result is not None
     return result
 
 
-def _plain(match: re.Match[str]) -> str | None:
-    escape = match[0]
-    if escape[0] == "%" and escape[1] not in "uU":
-        return bytes.fromhex(escape.replace("%", "")).decode("utf-8", "replace")
-    if escape[0] == "<":
-        return "\n" if escape[:3].lower() == "<br" else ""
-    if escape[0] == "&":
-        plain = html.unescape(escape)
-        return None if plain == escape else plain
-    kind = escape[1]
-    if kind in "uUxX" and len(escape) > 2:
-        digits = escape[2:].strip("{}")
-        if len(digits) > 6:
-            pair = bytes.fromhex(digits[:4] + digits[6:])
-            return pair.decode("utf-16-be", "replace")
-        number = int(digits, 16)
-        return chr(number) if number < 0x110000 else None
-    return _BACKSLASHED.get(kind, kind)
-
-
-def _rewrite(
-    source: Normalised,
-    pattern: re.Pattern[str],
-    replace: Callable[[re.Match[str]], str | None],
-) -> Normalised | None:
+def _edited(source: Normalised, edits: Iterable[Edit], *, decoded: bool) -> Normalised | None:
+    """Make the edits, which are in order and apart; None where there are none."""
     text, starts, ends = source.text, source.starts, source.ends
     pieces: list[str] = []
     new_starts, new_ends = array("i"), array("i")
     position = 0
-    for match in pattern.finditer(text):
-        new = replace(match)
-        if new is None:
-            continue
-        start, end = match.span()
-        pieces.append(text[position:start])
-        new_starts.extend(starts[position:start])
-        new_ends.extend(ends[position:start])
+    for start, end, new in edits:
+        if position < start:
+            pieces.append(text[position:start])
+            new_starts.extend(starts[position:start])
+            new_ends.extend(ends[position:start])
         pieces.append(new)
-        new_starts.extend(array("i", [starts[start]]) * len(new))
-        new_ends.extend(array("i", [ends[end - 1]]) * len(new))
+        for _ in new:
+            new_starts.append(starts[start])
+            new_ends.append(ends[end - 1])
         position = end
     if position == 0:
         return None
     pieces.append(text[position:])
     new_starts.extend(starts[position:])
     new_ends.extend(ends[position:])
-    return Normalised("".join(pieces), new_starts, new_ends, source.decoded)
+    return Normalised("".join(pieces), new_starts, new_ends, source.decoded or decoded)

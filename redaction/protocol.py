@@ -1,11 +1,17 @@
 """Frames between the proxy and a worker process (`python -m redaction.worker`).
 
-A frame is a length (4 bytes, big-endian) and so many bytes of JSON, at most `MAX_FRAME`.
+A frame is a length (4 bytes, big-endian) and so many bytes, at most `MAX_FRAME`: the length of a
+JSON text (4 bytes), that text, and the bytes of a body, where there is one.
 
-    worker -> proxy   {"id": null, "ready": true}      once, after its models are loaded (`--warm`)
-    proxy -> worker   {"id": 0, "texts": [..], "hints": [..], "entities": [..], "threshold": 0.4}
-    worker -> proxy   {"id": 0, "findings": [[[start, end, "US_SSN", 0.85], ..], ..]}
-                      {"id": 0, "error": "ValueError"}  the type only: a message may quote a value
+    proxy -> worker   {"id": 0, "texts": [..], "hints": [..], "search": {..}}
+    worker -> proxy   {"id": 0, "findings": [[[start, end, "US_SSN", 0.85, "why"], ..], ..]}
+
+    proxy -> worker   {"id": 0, "document": {..}} and a body, to be searched as a whole
+    worker -> proxy   {"id": 0, "found": ["US_SSN", ..]}          where nothing is to be taken out
+                      {"id": 0, "redacted": {..}} and the new body
+
+    worker -> proxy   {"id": 0, "error": "ValueError"}  the type only: a message may quote a value
+                      {"id": 0, "error": "UnsupportedDocument", "message": ".."}  ours never do
 
 One question at a time; `findings` has one list for each text; offsets count characters of the
 text that was sent. A worker that gets a frame it cannot tell the end of says so and exits.
@@ -21,40 +27,56 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
+from redaction.errors import (
+    CollisionError,
+    ModelMissing,
+    RedactionError,
+    UnsupportedDocument,
+)
 from redaction.findings import Finding
-from redaction.profile import Profile
+from redaction.search import Search
 
 MAX_FRAME = 64 * 1024 * 1024
-"""Bytes of JSON in one frame, at most."""
+"""Bytes of one frame, at most."""
 
 _HEADER = struct.Struct(">I")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def pack(payload: Mapping[str, Any]) -> bytes:
+def pack(payload: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Make a frame of a payload; raises `ValueError` where it is longer than `MAX_FRAME`."""
     data = orjson.dumps(payload)
-    if len(data) > MAX_FRAME:
+    length = _HEADER.size + len(data) + len(body)
+    if length > MAX_FRAME:
         raise ValueError("frame too long")
-    return _HEADER.pack(len(data)) + data
+    return b"".join((_HEADER.pack(length), _HEADER.pack(len(data)), data, body))
+
+
+def unpack(frame: bytes) -> tuple[Any, bytes]:
+    """Take a frame's content apart into its payload and its body; raises `ValueError`."""
+    if len(frame) < _HEADER.size:
+        raise ValueError("malformed frame")
+    (length,) = _HEADER.unpack_from(frame)
+    start = _HEADER.size + length
+    if start > len(frame):
+        raise ValueError("malformed frame")
+    try:
+        return orjson.loads(frame[_HEADER.size : start]), frame[start:]
+    except orjson.JSONDecodeError:
+        # The error itself holds what was read.
+        raise ValueError("malformed frame") from None
 
 
 def pack_question(
-    texts: Sequence[str], hints: Sequence[str], profile: Profile, *, question_id: int = 0
+    texts: Sequence[str], hints: Sequence[str], search: Search, *, question_id: int = 0
 ) -> bytes:
-    """Make the frame that asks for the profile's entities in each text.
+    """Make the frame that asks for the entities of a search in each text.
 
     Raises `ValueError` where texts and hints differ in number or the frame would be too long.
     """
     if len(texts) != len(hints):
         raise ValueError("one hint for each text is needed")
-    question = {
-        "id": question_id,
-        "texts": texts,
-        "hints": hints,
-        "entities": sorted(profile.operators),
-        "threshold": profile.threshold,
-    }
+    question = {"id": question_id, "texts": texts, "hints": hints, "search": search.as_json()}
     try:
         return pack(question)
     except TypeError:
@@ -64,48 +86,34 @@ def pack_question(
         return pack(question)
 
 
-def _load(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        # The error itself holds what was read.
-        raise ValueError("malformed frame") from None
-
-
 class Question(NamedTuple):
     """What a worker is asked: texts, the name of the field of each, what to find in them."""
 
     number: int
     texts: list[str]
     hints: list[str]
-    entities: frozenset[str]
-    threshold: float
+    search: Search
 
 
-def unpack_question(data: bytes) -> Question:
-    """Read a question; raises `ValueError` where it is none."""
-    match _load(data):
+def read_question(payload: Any) -> Question:
+    """Read a question about texts; raises `ValueError` where it is none."""
+    match payload:
         case {
             "id": int(number),
             "texts": list(texts),
             "hints": list(hints),
-            "entities": list(entities),
-            "threshold": float() | int() as threshold,
-        } if len(texts) == len(hints) and all(
-            isinstance(text, str) for text in (*texts, *hints, *entities)
-        ):
-            return Question(number, texts, hints, frozenset(entities), float(threshold))
+            "search": search,
+        } if len(texts) == len(hints) and all(isinstance(text, str) for text in (*texts, *hints)):
+            return Question(number, texts, hints, Search.from_json(search))
     raise ValueError("malformed question")
 
 
-def unpack_answer(data: bytes, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
-    """Read a worker's answer about these texts; raises `ValueError` where it is none."""
-    answer = _load(data)
-    if not isinstance(answer, dict):
-        raise ValueError("malformed answer")
-    error = answer.get("error")
-    if error is not None:
-        raise ValueError(str(error)[:64])
+def unpack_answer(frame: bytes, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
+    """Read a worker's answer about these texts; raises `ValueError` where it is none.
+
+    Raises `RedactionError` where the search cannot be done as asked.
+    """
+    answer, _ = read_answer(frame)
     found = answer.get("findings")
     if not isinstance(found, list) or len(found) != len(texts):
         raise ValueError("malformed answer")
@@ -113,6 +121,34 @@ def unpack_answer(data: bytes, texts: Sequence[str]) -> list[tuple[Finding, ...]
         tuple([_finding(item, len(text)) for item in _list(spans)])
         for spans, text in zip(found, texts, strict=True)
     ]
+
+
+_ERRORS = {"UnsupportedDocument": UnsupportedDocument, "ModelMissing": ModelMissing}
+
+
+def read_answer(frame: bytes) -> tuple[dict[str, Any], bytes]:
+    """Read any answer; raises `ValueError` or, where the worker said so, `RedactionError`."""
+    answer, body = unpack(frame)
+    if not isinstance(answer, dict):
+        raise ValueError("malformed answer")
+    error, message, digests = (answer.get(key) for key in ("error", "message", "digests"))
+    if isinstance(digests, list):
+        raise CollisionError(frozenset(map(str, digests)))
+    if isinstance(message, str):
+        raise _ERRORS.get(str(error), RedactionError)(message)
+    if error is not None:
+        raise ValueError(str(error)[:64])
+    return answer, body
+
+
+def pack_error(number: int | None, error: Exception) -> bytes:
+    """Make the frame that tells of an error; the message goes along only where it is ours."""
+    told: dict[str, Any] = {"id": number, "error": type(error).__name__}
+    if isinstance(error, RedactionError):
+        told["message"] = str(error)
+    if isinstance(error, CollisionError):
+        told["digests"] = sorted(error.digests)
+    return pack(told)
 
 
 def _list(value: Any) -> list[Any]:
@@ -123,9 +159,9 @@ def _list(value: Any) -> list[Any]:
 
 def _finding(item: Any, length: int) -> Finding:
     match item:
-        case [int(start), int(end), str(entity), float() | int() as score]:
+        case [int(start), int(end), str(entity), float() | int() as score, str(why)]:
             if 0 <= start < end <= length:
-                return Finding(start, end, entity, float(score))
+                return Finding(start, end, entity, float(score), why)
     raise ValueError("malformed answer")
 
 

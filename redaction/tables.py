@@ -12,6 +12,18 @@ _SEPARATORS = ",;\t|"
 _MAX_COLUMNS = 1_000
 
 
+def table_rows(text: str) -> Iterator[list[tuple[int, int, str]]]:
+    """Give the cells of each row but the first, each with start, end and column's name."""
+    row: list[tuple[int, int, str]] = []
+    for cell in table_cells(text):
+        if row and "\n" in text[row[-1][1] : cell[0]]:
+            yield row
+            row = []
+        row.append(cell)
+    if row:
+        yield row
+
+
 def table_cells(text: str) -> Iterator[tuple[int, int, str]]:
     """Give start, end and column's name of each cell but the first line's; quotes are outside."""
     head = text[: text.find("\n")] if "\n" in text else text

@@ -1,4 +1,4 @@
-"""A worker process (`python -m redaction.worker [--warm[=ENTITY,...]]`), which answers frames.
+"""A worker process (`python -m redaction.worker [--models FILE]`), which answers frames.
 
 The frames are those of `redaction.protocol`.
 
@@ -15,10 +15,13 @@ import signal
 import sys
 import warnings
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from redaction import protocol
 from redaction.analyzer import Analyzer
+from redaction.body_answer import answer_about
+from redaction.body_question import BodyQuestion
+from redaction.errors import RedactionError
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
@@ -41,10 +44,21 @@ def answer(analyzer: Analyzer, frame: bytes) -> bytes:
     """Answer a frame; of an error the type alone, for its message may quote a value."""
     number: int | None = None
     try:
-        number, texts, hints, entities, threshold = protocol.unpack_question(frame)
-        found = analyzer.analyze(texts, entities, threshold, hints)
-        spans = [[tuple(finding) for finding in each] for each in found]
+        payload, body = protocol.unpack(frame)
+        number = payload.get("id") if isinstance(payload, dict) else None
+        if isinstance(payload, dict) and "document" in payload:
+            told, content = answer_about(
+                analyzer, BodyQuestion.from_json(payload["document"]), body
+            )
+            return protocol.pack({"id": number, **told}, content)
+        question = protocol.read_question(payload)
+        found = analyzer.analyze(question.texts, question.search, question.hints)
+        spans: list[list[tuple[Any, ...]]] = [
+            [tuple(finding) for finding in each] for each in found
+        ]
         return protocol.pack({"id": number, "findings": spans})
+    except RedactionError as error:
+        return protocol.pack_error(number, error)
     except Exception as error:
         return protocol.pack({"id": number, "error": type(error).__name__})
 
@@ -54,7 +68,7 @@ def _send(sink: BinaryIO, frame: bytes) -> None:
     sink.flush()
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Run the worker."""
     _harden()
     # What a library may print must not end up between frames.
@@ -62,16 +76,8 @@ def main(arguments: list[str]) -> int:
     with open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)
-    analyzer = Analyzer()
-    option, _, entities = (arguments[0] if arguments else "").partition("=")
-    if option == "--warm":
-        if entities:
-            analyzer.warm(entities.split(","))
-        else:
-            analyzer.warm()
-        _send(sink, protocol.pack({"id": None, "ready": True}))
     with suppress(BrokenPipeError):
-        return serve(analyzer, sys.stdin.buffer, sink)
+        return serve(Analyzer(), sys.stdin.buffer, sink)
     return 0
 
 
@@ -89,4 +95,4 @@ def _harden() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

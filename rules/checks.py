@@ -22,7 +22,9 @@ SECTIONS = (
     "redaction",
 )  # fmt: skip
 SETTINGS = ("mode", "onError", "limits")
-ORGANISATIONS = ("onError", "limits", "destinations", "tools", "data", "delegation")
+ORGANISATIONS = (
+    "onError", "limits", "destinations", "tools", "data", "delegation", "recognizers",
+)  # fmt: skip
 """What only the organisation's policy says."""
 
 Names = dict[str, None]
@@ -89,6 +91,7 @@ def check_documents(documents: Sequence[Marked]) -> list[Problem]:
             found += _check(marked, known)
             found += _check_groups(marked, [*organisation, *own])
     found += _hosts_once(organisation)
+    found += _recognizers_once(organisation)
     found += check_agents(layers)
     return sorted(dict.fromkeys(found), key=lambda p: (p.file, p.line, p.column))
 
@@ -137,6 +140,20 @@ def _duplicates(documents: Iterable[Marked]) -> Iterator[Problem]:
                     )  # fmt: skip
                 else:
                     taken[key] = f"{marked.name}:{marked.line(place)}"
+
+
+def _recognizers_once(documents: Iterable[Marked]) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for marked in documents:
+        for index, item in enumerate(marked.data.get("recognizers") or []):
+            place: Path = ("recognizers", index, "name")
+            first = taken.setdefault(item["name"], f"{marked.name}:{marked.line(place)}")
+            if first != f"{marked.name}:{marked.line(place)}":
+                yield marked.problem(
+                    place,
+                    f"the name '{item['name']}' is taken, in {first}",
+                    "Give each its own name.",
+                )
 
 
 def _check(marked: Marked, known: Known) -> Iterator[Problem]:

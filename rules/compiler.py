@@ -97,6 +97,9 @@ class _Compiler:
             "own": bool(self._policy.modules),
             "approvals": {},
             "redaction": {},
+            "recognizers": {
+                part.item["name"]: part.item for part in self._policy.parts("recognizers")
+            },
             "budgets": {},
             "rules": {},
             "guards": {},
@@ -105,6 +108,8 @@ class _Compiler:
         }
         for part in self._policy.parts("data"):
             self._sources[f"data:{part.item['id']}"] = part.source()
+        for part in self._policy.parts("recognizers"):
+            self._sources[f"recognizer:{part.item['name']}"] = part.source()
         for layer in self._layers:
             self._add_layer(layer, compiled)
         compiled["shadow"] = any(
@@ -287,22 +292,38 @@ def _values(wanted: Any) -> list[Any]:
 
 
 def _redaction(item: dict[str, Any]) -> dict[str, Any]:
-    usual = item.get("operator", "replace")
+    named, profile = item.get("operator"), item.get("profile", "")
+    usual = "replace" if named is None else named
     entities = item.get("entities") or {}
     if isinstance(entities, list):
         entities = dict.fromkeys(entities, usual)
-    return {
+    compiled = {
         "entities": {
             entity: operator if isinstance(operator, dict) else {"operator": operator}
             for entity, operator in entities.items()
         },
-        "profile": item.get("profile", ""),
-        "operator": usual if isinstance(usual, dict) else {"operator": usual},
-        "threshold": item.get("threshold", DEFAULT_THRESHOLD),
+        "profile": profile,
         "tools": sorted(item.get("tools") or []),
         "data": sorted(item.get("data") or []),
     }
+    # A profile has operators and a threshold of its own, which only what is written replaces.
+    if named is not None or not profile:
+        compiled["operator"] = usual if isinstance(usual, dict) else {"operator": usual}
+    if "threshold" in item or not profile:
+        compiled["threshold"] = item.get("threshold", DEFAULT_THRESHOLD)
+    for key in ("models", "languages"):
+        if key in item:
+            compiled[key] = sorted(item[key])
+    # What is said as it is anyway is not said, so that two policies that mean one thing are one.
+    for key, usually in _REDACTION_DEFAULTS.items():
+        if item.get(key, usually) != usually:
+            compiled[key] = item[key]
+    if "ttl" in item:
+        compiled["ttl_seconds"] = seconds(item["ttl"])
+    return compiled
 
+
+_REDACTION_DEFAULTS = {"direction": "request", "on_failure": "deny", "images": "refuse"}
 
 _DEFAULTS = {
     "destination-unknown": "This destination (host, port and scheme) is not in the policy. "

@@ -28,6 +28,7 @@ _SECTIONS = {
     "labels": "data",
     "approvals": "approval",
     "redaction": "redaction",
+    "recognizers": "recognizer",
     "budgets": "budget",
 }
 """Tables whose meaning is not all in decisions, and what people call an item of each."""
@@ -78,7 +79,7 @@ def compare_settings(old: Bundle, new: Bundle) -> list[SettingChange]:
 def settings_of(bundle: Bundle) -> dict[str, dict[str, Any]]:
     """Give what a policy sets by section and item, without order and without where it stands."""
     tables = configuration(bundle)
-    found = {name: _by_item(key, tables[key]) for key, name in _SECTIONS.items()}
+    found = {name: _by_item(key, tables.get(key, {})) for key, name in _SECTIONS.items()}
     found["conditions of rule"] = {
         name: sorted(_condition(part) for part in parts) for name, parts in tables["guards"].items()
     }

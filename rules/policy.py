@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -81,8 +81,37 @@ class Policy:
             for index, item in enumerate(marked.data.get(section) or []):
                 yield Part(marked, section, index, item)
 
+    def problem(
+        self, section: str, item: str, path: Sequence[str | int], message: str, mend: str
+    ) -> Problem:
+        """Make a problem with an item of a section, known by its id or name, where it stands.
+
+        A tenant's item is named as in the bundle, with the tenant before it, and a data label as
+        `data:LABEL`.
+        """
+        if item.startswith("data:"):
+            section, item = "data", item.removeprefix("data:")
+        layer, _, name = ("", "", item) if section == "recognizers" else item.rpartition("/")
+        for part in self.parts(section, layer or ORGANISATION):
+            if name in (part.item.get("id"), part.item.get("name")):
+                place = (section, part.index, *_written(part.item, path))
+                return part.marked.problem(place, message, mend, at_key=True)
+        return Problem(self.file, 1, 1, f"{section}.{item}", message, mend)
+
     def _of(self, layer: str) -> Iterable[Marked]:
         return [marked for marked in self.documents if tenant_of(marked) == layer]
+
+
+def _written(item: Any, path: Sequence[str | int]) -> Iterator[str | int]:
+    """Give a path as it was written, where what was compiled to a mapping may have been a list."""
+    for key in path:
+        if isinstance(item, list) and key in item:
+            key = item.index(key)
+        yield key
+        try:
+            item = item[key]
+        except (KeyError, IndexError, TypeError):
+            return
 
 
 def tenant_of(marked: Marked) -> str:

@@ -24,7 +24,7 @@ from rules.decision import (
 )
 from rules.decision_cache import DecisionCache
 from rules.engine import PolicyEngine
-from rules.errors import EvaluationError, refused
+from rules.errors import EvaluationError, Problem, refused
 from rules.own_rego import USER_PATH
 from rules.places import Places
 from rules.read_set import ReadSet
@@ -250,8 +250,26 @@ class PolicySet:
         return [*self._config["redaction"].values(), *self.label_rules]
 
     def redaction_rules(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Give redactions as plain data: id, entities with their operators, profile, threshold."""
+        """Give redactions as plain data, as they were compiled.
+
+        Each has an id, entities with their operators, tools and data labels, and what else it says:
+        profile, operator, threshold, models, languages, direction, on_failure, images, ttl_seconds.
+        """
         return [self._config["redaction"][name] for name in ids]
+
+    def problem(
+        self, section: str, item: str, path: Sequence[str | int], message: str, mend: str
+    ) -> Problem:
+        """Make a problem with an item, at the place in the policy's files that the bundle names."""
+        name = f"recognizer:{item}" if section == "recognizers" else item
+        file, _, line = self._sources.get(name, "").rpartition(":")
+        where = ".".join(map(str, (section, item, *path)))
+        return Problem(file or self.name, int(line or 1), 1, where, message, mend)
+
+    @property
+    def recognizers(self) -> list[Mapping[str, Any]]:
+        """The recognisers of the policy's own, in Presidio's form, which its entities may need."""
+        return [*self._config.get("recognizers", {}).values()]
 
     def _seen(self, question: _Question, call: ToolCall | None) -> _Seen:
         """Take what the policy looks at out of a question, and find what was decided on it."""

@@ -153,6 +153,7 @@ _BOUNDS = {
 _MENDS = {
     "^[a-z0-9][a-z0-9._-]{0,62}$": "Use a-z, 0-9, '.', '_' and '-', 63 characters at most.",
     "^[A-Z][A-Z0-9_]*$": "Entities are written like US_SSN.",
+    "^[a-z]{2}$": "Write a language in two letters, such as en.",
     "^[0-9]+ ?(B|KB|MB|GB)?$": "Write a size such as 10MB.",
     "^/": "It begins with '/'.",
     "^[/$]": "Write a JSON Pointer such as /a/b or a JSONPath such as $.a[*].b.",

@@ -103,7 +103,8 @@ def _lines(
         yield from _item(item, _calls(count))
     by_id = {item["id"]: item for item, *_ in tools}
     kept = _Kept(base, agent, [place.id for place in places], by_id)
-    for section in ("data", "approvals", "budgets", "rates", "regions", "redaction"):
+    sections = ("data", "approvals", "budgets", "rates", "regions", "redaction", "recognizers")
+    for section in sections:
         items = kept.items(section)
         if items:
             yield f"{section}:"
@@ -128,6 +129,9 @@ class _Kept:
     def items(self, section: str) -> list[dict[str, Any]]:
         """Give the items of a section that still have something to be about."""
         written = items_of(self._base, section)
+        if section == "recognizers":
+            # What finds an entity is about no destination.
+            return written
         if section == "approvals":
             named = {
                 item.get("approval") for other in ("budgets", "rates") for item in self.items(other)

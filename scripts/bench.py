@@ -13,16 +13,17 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from scripts.bench_lib import machine, report
+from scripts.bench_lib import machine, redaction_report, report
 from scripts.bench_lib.commit_cost import commit_costs
 from scripts.bench_lib.load import LoadError, endless, post, run
+from scripts.bench_lib.redaction_load import OPTIONS, beside_large
 from scripts.bench_lib.rounds import measure, percentile, step_costs, warm_up, workloads
 from scripts.bench_lib.systems import (
     PAY,
@@ -54,11 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="aegis-bench-") as folder, ExitStack() as stack:
-            results = (
-                _only_policies(arguments, console)
-                if arguments.only_policies
-                else _measure(arguments, console, Path(folder), stack)
-            )
+            if arguments.only_policies:
+                results = _only_policies(arguments, console)
+            elif arguments.only_redaction:
+                results = _only_redaction(arguments, console, Path(folder), stack)
+            else:
+                results = _measure(arguments, console, Path(folder), stack)
     except (LoadError, ProgramError) as error:
         console.print(f"[red]bench: {error}[/]")
         return 1
@@ -81,7 +83,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--loads", default="W1,W2,W3,W3n", help="which loads")
     parser.add_argument("--no-redaction", action="store_true", help="skip the part on redaction")
     parser.add_argument("--no-policies", action="store_true", help="skip the part on policies")
-    parser.add_argument("--only-policies", action="store_true", help="nothing but that part")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--only-policies", action="store_true", help="nothing but that part")
+    only.add_argument("--only-redaction", action="store_true", help="nothing but that part")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     given = parser.parse_args(argv)
     given.systems = given.systems.split(",")
@@ -147,10 +151,9 @@ def _measure(
         if not arguments.no_policies:
             status.update("policies")
             policies = _on_core("policy_cost", quick, proxy_core)
-        redaction: list[dict[str, Any]] = []
+        redaction: dict[str, Any] = {}
         if not arguments.no_redaction:
-            status.update("redaction")
-            redaction = _on_core("redaction_cost", quick, proxy_core)
+            redaction = _redaction(arguments, folder, upstream, proxy_core, status.update)
     tables = [report.loads_table(samples, loads, names), report.singles_table(singles, names)]
     if costs:
         title = "Cost of each step, us, one request at a time (timing_us of the decision records)"
@@ -161,7 +164,7 @@ def _measure(
     if policies:
         tables.append(report.policies_table(policies))
     if redaction:
-        tables.append(report.redaction_table(redaction))
+        tables += redaction_report.tables(redaction)
     report.show(console, *tables)
     return {
         "machine": _machine(),
@@ -203,20 +206,55 @@ def _only_policies(arguments: argparse.Namespace, console: Console) -> dict[str,
     return {"machine": _machine(), "policies": policies}
 
 
+def _only_redaction(
+    arguments: argparse.Namespace, console: Console, folder: Path, stack: ExitStack
+) -> dict[str, Any]:
+    proxy_core, load_core = machine.cores()
+    upstream = Upstream(folder, load_core).start()
+    stack.callback(upstream.stop)
+    with console.status("redaction") as status:
+        redaction = _redaction(arguments, folder, upstream, proxy_core, status.update)
+    report.show(console, *redaction_report.tables(redaction))
+    return {"machine": _machine(), "redaction": redaction}
+
+
+def _redaction(
+    arguments: argparse.Namespace,
+    folder: Path,
+    upstream: Upstream,
+    core: int,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    quick: bool = arguments.quick
+    tell("redaction beside Presidio")
+    redaction: dict[str, Any] = _on_core("redaction_cost", quick, core)
+    tell("small calls beside a large redaction")
+    # On all cores, for the proxy and its workers do not share one in earnest either.
+    os.sched_setaffinity(0, set(machine.cores()))
+    firewall = Aegis(
+        "aegis", "own", folder / "beside", upstream, None, policy_text(upstream), OPTIONS
+    )
+    firewall.start()
+    try:
+        redaction["beside"] = beside_large(firewall, upstream, quick)
+    finally:
+        firewall.stop()
+    return redaction
+
+
 def _machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
 
 
-def _on_core(part: str, quick: bool, core: int) -> list[dict[str, Any]]:
+def _on_core(part: str, quick: bool, core: int) -> Any:
     """Measure a part in a process of its own, on the proxies' core."""
     command = [*machine.pinned(core), sys.executable, "-m", f"scripts.bench_lib.{part}"]
     done = subprocess.run(
-        [*command, *(["--quick"] if quick else [])], capture_output=True, text=True, timeout=300
+        [*command, *(["--quick"] if quick else [])], capture_output=True, text=True, timeout=1800
     )
     if done.returncode:
         raise LoadError(f"measuring {part} failed:\n{done.stderr[-2000:]}")
-    results: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return results
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _medians(values: dict[str, list[float]]) -> dict[str, Any]:

@@ -11,25 +11,28 @@ from typing import Any
 
 import jiter
 
-from redaction.documents.model import MAX_LEAVES, Leaf
+from redaction.documents.json_walk import JsonWalk, Parts, number_text
+from redaction.documents.model import MAX_LEAVES, Leaf, Reading
 from redaction.errors import RedactionError, UnsupportedDocument
-from redaction.field_names import NAME_HINT
 
-_POINTER_CHARS = 200
-_NAME_CHARS = 64
+__all__ = ["JsonDocument", "JsonLinesDocument", "inner_fields", "number_text"]
+
 _QUOTE = 0x22
-_SMALLEST, _LARGEST = 1_000_000, 10**20
 
 # Only for text that is known to be JSON: strings and numbers, in order.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9][-+.0-9eE]*+', re.DOTALL)
 _NAME_FOLLOWS = re.compile(rb"[ \t\r\n]*+:")
+_NUMBER = re.compile(r"(-?)0*((?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)")
 
 
 class JsonDocument:
     """A JSON text; its names, strings and numbers of 7 to 20 digits are leaves."""
 
-    def __init__(self, body: bytes) -> None:
-        """Read the body; raises `UnsupportedDocument` where it is not JSON or is ambiguous."""
+    def __init__(self, body: bytes, reading: Reading | None = None) -> None:
+        """Read the body; raises `UnsupportedDocument` where it is not JSON or is ambiguous.
+
+        `reading` says how the documents in its texts are read; without it they are texts.
+        """
         self._body = body
         self._encoding = json.detect_encoding(body)
         if self._encoding in {"utf-8", "utf-8-sig"}:
@@ -39,25 +42,58 @@ class JsonDocument:
                 self._utf8 = body.decode(self._encoding).encode()
             except UnicodeError:
                 raise UnsupportedDocument("The body is not JSON in a Unicode encoding.") from None
-        self.leaves: list[Leaf] = []
-        _walk(_parse(self._utf8), "", "", self.leaves)
+        self._walk = _walk(self._utf8, reading)
+        self.leaves: list[Leaf] = self._walk.leaves
 
     def rebuild(self, replaced: Mapping[int, str]) -> bytes:
         """Put new texts in place of leaves; all else keeps its bytes."""
         if not replaced:
             return self._body
-        result = _splice(self._utf8, len(self.leaves), replaced)
+        result = _splice(self._utf8, self._walk.token + 1, self._by_token(replaced))
         if self._encoding == "utf-8-sig":
             return codecs.BOM_UTF8 + result
         if self._encoding != "utf-8":
             return _encode_like(result.decode(), self._encoding, self._body)
         return result
 
+    def _by_token(self, replaced: Mapping[int, str]) -> dict[int, str]:
+        """Give the new text of each token in which a leaf has one."""
+        walk = self._walk
+        texts: dict[int, str] = {}
+        inner: dict[int, dict[int, str]] = {}
+        for index, text in replaced.items():
+            token = walk.tokens[index]
+            special = walk.special.get(token)
+            if special is None:
+                texts[token] = text
+            else:
+                inner.setdefault(token, {})[index - special.first] = text
+        for token, changes in inner.items():
+            special = walk.special[token]
+            if isinstance(special, Parts):
+                texts[token] = self._joined(special, changes)
+                continue
+            body = special.document.rebuild(changes)
+            texts[token] = special.encode(body)
+            for other, make in special.links:
+                texts[other] = make(body)
+        return texts
+
+    def _joined(self, parts: Parts, changes: Mapping[int, str]) -> str:
+        return "".join(
+            piece
+            if isinstance(piece, str)
+            else changes.get(piece, self.leaves[parts.first + piece].text)
+            for piece in parts.pieces
+        )
+
 
 class JsonLinesDocument:
     """JSON texts, one a line, or each behind a record separator (RFC 7464)."""
 
-    def __init__(self, body: bytes, separator: bytes = b"\n") -> None:
+    def __init__(
+        self, body: bytes, separator: bytes = b"\n", reading: Reading | None = None
+    ) -> None:
         """Read the body; raises `UnsupportedDocument` where a record is not JSON."""
         self.leaves: list[Leaf] = []
         self._separator = separator
@@ -67,7 +103,7 @@ class JsonLinesDocument:
             if not line.strip(b" \t\r\n"):
                 self._lines.append((line, None, offset))
                 continue
-            part = JsonDocument(line)
+            part = JsonDocument(line, reading)
             self._lines.append((line, part, offset))
             self.leaves += [
                 leaf._replace(pointer=f"{number}:{leaf.pointer}") for leaf in part.leaves
@@ -98,18 +134,33 @@ def inner_fields(text: str) -> Iterator[tuple[int, int, Leaf]]:
         return
     try:
         body = text.encode()
-        leaves: list[Leaf] = []
-        _walk(_parse(body), "", "", leaves)
+        walk = _walk(body, None)
     except (UnicodeEncodeError, UnsupportedDocument):
         return
+    # Of a text of which only a part is a leaf the place of that is not known.
+    whole = {
+        token: leaf
+        for token, leaf in zip(walk.tokens, walk.leaves, strict=True)
+        if token not in walk.special
+    }
     position = start = 0
-    for leaf, match in zip(leaves, _leaf_tokens(body), strict=True):
+    for token, match in enumerate(_TOKEN.finditer(body)):
         first, last = match.span()
         start += len(body[position:first].decode())
         end = start + len(body[first:last].decode())
         quote = int(body[first] == _QUOTE)
-        yield start + quote, end - quote, leaf
+        if token in whole:
+            yield start + quote, end - quote, whole[token]
         position, start = last, end
+
+
+def _walk(body: bytes, reading: Reading | None) -> JsonWalk:
+    walk = JsonWalk(reading)
+    try:
+        walk.walk(_parse(body), "", "")
+    except RecursionError:
+        raise UnsupportedDocument("The body is nested too deep.") from None
+    return walk
 
 
 def _parse(body: bytes) -> Any:
@@ -125,86 +176,27 @@ def _parse(body: bytes) -> Any:
         ) from None
 
 
-def number_text(value: float) -> str | None:
-    """Give the digits of a number that may be an identifier, or None."""
-    if isinstance(value, float):
-        if not value.is_integer():
-            return None
-        value = int(value)
-    return str(value) if _SMALLEST <= abs(value) < _LARGEST else None
-
-
-def _walk(value: Any, pointer: str, hint: str, leaves: list[Leaf]) -> None:
-    kind = type(value)
-    if kind is str:
-        leaves.append(Leaf(pointer, value, hint))
-    elif kind is dict:
-        parent = hint.rpartition("/")[2]
-        # FHIR and forms: the field's name is the value of a sibling.
-        named = _sibling_name(value) if "value" in value else None
-        for name, item in value.items():
-            short = name if len(name) <= _NAME_CHARS else name[:_NAME_CHARS]
-            place = f"{pointer}/{short}" if len(pointer) < _POINTER_CHARS else pointer
-            leaves.append(Leaf(place, name, NAME_HINT))
-            if named is not None and name == "value":
-                short = named
-            inner = f"{parent}/{short}" if parent else short
-            if type(item) is str:
-                leaves.append(Leaf(place, item, inner))
-            else:
-                _walk(item, place, inner, leaves)
-    elif kind is list:
-        long = len(pointer) >= _POINTER_CHARS
-        for index, item in enumerate(value):
-            _walk(item, pointer if long else f"{pointer}/{index}", hint, leaves)
-    elif kind is int or kind is float:
-        text = number_text(value)
-        if text is not None:
-            leaves.append(Leaf(pointer, text, hint))
-    if len(leaves) > MAX_LEAVES:
-        raise UnsupportedDocument(f"The body has more than {MAX_LEAVES} texts.")
-
-
-def _sibling_name(value: dict[str, Any]) -> str | None:
-    for key in ("name", "key", "field", "label", "system"):
-        name = value.get(key)
-        if type(name) is str:
-            # Of a URL such as FHIR's the end says what it is.
-            return name[-_NAME_CHARS:]
-    return None
-
-
-def _leaf_tokens(body: bytes) -> Iterator[re.Match[bytes]]:
-    for match in _TOKEN.finditer(body):
-        token = match[0]
-        if token[0] == _QUOTE or (
-            (len(token) > 6 or b"e" in token or b"E" in token)
-            and number_text(_number(token)) is not None
-        ):
-            yield match
-
-
-def _number(token: bytes) -> float:
-    return float(token) if re.search(rb"[.eE]", token) else int(token)
-
-
-def _splice(body: bytes, count: int, replaced: Mapping[int, str]) -> bytes:
+def _splice(body: bytes, count: int, texts: Mapping[int, str]) -> bytes:
     pieces: list[bytes] = []
     position = found = 0
     names: Counter[str] = Counter()
-    for index, match in enumerate(_leaf_tokens(body)):
+    for token, match in enumerate(_TOKEN.finditer(body)):
         found += 1
-        text = replaced.get(index)
+        text = texts.get(token)
         if text is None:
             continue
-        if _NAME_FOLLOWS.match(body, match.end()):
+        start, end = match.span()
+        pieces.append(body[position:start])
+        position = end
+        if body[start] != _QUOTE:
+            pieces.append(_number(text))
+            continue
+        if _NAME_FOLLOWS.match(body, end):
             names[text] += 1
             if names[text] > 1:
                 # Two members must not come to share a name: one of them would be lost.
                 text = f"{text}#{names[text]}"
-        pieces.append(body[position : match.start()])
         pieces.append(json.dumps(text, ensure_ascii=not text.isprintable()).encode())
-        position = match.end()
     if found != count:
         raise RedactionError("The body could not be put together again.")
     pieces.append(body[position:])
@@ -212,6 +204,12 @@ def _splice(body: bytes, count: int, replaced: Mapping[int, str]) -> bytes:
     if names:
         _parse(result)
     return result
+
+
+def _number(text: str) -> bytes:
+    """Write a number; what is none becomes zero, for a number must stay one."""
+    match = _NUMBER.fullmatch(text.strip())
+    return (match[1] + match[2]).encode() if match is not None else b"0"
 
 
 def _encode_like(text: str, encoding: str, original: bytes) -> bytes:

@@ -43,6 +43,11 @@ class Recognizer(LocalRecognizer):
     def __init__(self) -> None:
         super().__init__(supported_entities=[self.entity])
 
+    @property
+    def why(self) -> str:
+        """What a finding says of where it comes from."""
+        return type(self).__name__
+
     def load(self) -> None:
         """Nothing to load."""
 

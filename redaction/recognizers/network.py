@@ -9,14 +9,40 @@ from typing import ClassVar
 
 import re2
 
-from redaction.recognizers.base import Recognizer, Span, has_digit
+from redaction.recognizers.base import Recognizer, Span, has_digit, near, word_pattern
 
 # Not behind a letter and a slash: Chrome/120.0.0.0 is a version.
 _V4 = re.compile(
     r"(?<![0-9A-Za-z.])(?<![A-Za-z]/)[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z]|\.[0-9])"
 )
+_V4_GATE = re2.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _V6 = re.compile(
     r"(?<![0-9A-Za-z:.])[0-9a-fA-F:]{2,39}(?:(?<=:)[0-9]{1,3}(?:\.[0-9]{1,3}){3})?(?![0-9A-Za-z:])"
+)
+_V6_GATE = re2.compile(r"(?i)[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f]")
+_NO_ADDRESS = re.compile(
+    r"(?:versions?|ver|v|releases?|rel|build|firmware|sections?|sec|§|chapter|clause|paragraph|rule"
+    r"|article|figure|fig|table|appendix|step|item|requirement|upgrade(?:d)? to|schema|revision|driver"
+    r"|[A-Za-z]+@|==|>=|<=|~=|\^)[ .:#\"'(=]{0,3}\Z",
+    re.IGNORECASE,
+)
+_NO_ADDRESS_CHARS = 16
+_IP_WORDS = word_pattern(
+    [
+        *("ip", "ips", "ipv4", "address", "host", "server", "ping", "dns", "subnet", "gateway"),
+        *(
+            "login",
+            "logged",
+            "client",
+            "remote",
+            "network",
+            "router",
+            "proxy",
+            "connect",
+            "connected",
+        ),
+        *("connection", "traffic", "request", "requests", "from", "access", "accessed", "port"),
+    ]
 )
 
 
@@ -29,10 +55,12 @@ class IpAddressRecognizer(Recognizer):
         """Give the spans of addresses."""
         if not has_digit(text):
             return
-        for match in _V4.finditer(text):
-            if all(int(part) < 256 for part in match[0].split(".")):
-                yield *match.span(), 0.6
-        if ":" not in text:
+        if _V4_GATE.search(text) is not None:
+            for match in _V4.finditer(text):
+                score = _v4_score(text, match)
+                if score:
+                    yield *match.span(), score
+        if ":" not in text or _V6_GATE.search(text) is None:
             return
         for match in _V6.finditer(text):
             value = match[0]
@@ -45,16 +73,38 @@ class IpAddressRecognizer(Recognizer):
             yield *match.span(), 0.6
 
 
+def _v4_score(text: str, match: re.Match[str]) -> float:
+    start, end = match.span()
+    parts = match[0].split(".")
+    if any(int(part) > 255 or (len(part) > 1 and part[0] == "0") for part in parts):
+        return 0.0
+    if _NO_ADDRESS.search(text[max(0, start - _NO_ADDRESS_CHARS) : start]):
+        return 0.2
+    if all(len(part) == 1 for part in parts) and not near(_IP_WORDS, text, start, end):
+        # As of a section or a version.
+        return 0.35
+    return 0.6
+
+
 # RE2, whose time is linear whatever the text: the pattern that Presidio has for this takes
 # minutes for a few kilobytes of dots.
 _URL = re2.compile(
-    r"(?i)\b(?:https?|ftps?|wss?)://[^\s\"'<>\\^`{|}]+|\bwww\.[a-z0-9-]+\.[a-z0-9.-]+[^\s\"'<>\\^`{|}]*"
+    r"(?i)\b(?:https?|ftps?|sftp|wss?|ssh|file|ldaps?|smb|rtsp|s3|gs)://[^\s\"'<>\\^`{|}]+"
+    r"|\bhxxps?://[^\s\"'<>\\^`{|}]+|\bwww\.[a-z0-9-]+\.[a-z0-9.-]+[^\s\"'<>\\^`{|}]*"
 )
 _BARE = re2.compile(
-    r"(?i)\b(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|mil|int|info|biz|io|co|us|uk|de|fr|eu|app|dev|ai|health)"
-    r"\b(?:/[^\s\"'<>\\^`{|}]*)?"
+    r"(?i)\b(?:[a-z0-9-]+\.)+(?:(com|org|net|edu|gov|mil|co\.uk|org\.uk|ac\.uk|com\.au|co\.in|com\.br|de|fr"
+    r"|eu|uk|nl|ch|es|se|ca|au|jp|cn|ru|pl)|info|biz|int|io|co|us|app|dev|ai|health|care|clinic|hospital"
+    r"|me|tv|it|in|be|at|br|mx|xyz|online|site|store|shop|tech|cloud|ly|gl|gg|be)"
+    r"\b(?:[:/?#][^\s\"'<>\\^`{|}]*)?"
 )
+_DOTTED = re2.compile(r"(?i)[a-z0-9-]\.[a-z]{2}")
 _TRAILING = ".,;:!?)]}*'"
+# As a name of code, of a file or of a word run into the next sentence.
+_OF_CODE = re.compile(
+    r"[a-z0-9-]{0,3}\.|(?:self|this|numpy|obj\w*|data|args)\.|.*\.(?:int|info|me|it|in|be|at)\Z"
+)
+_CODE_AFTER = ("(", "=", "[", "_", "<", "-")
 
 
 class UrlRecognizer(Recognizer):
@@ -64,12 +114,33 @@ class UrlRecognizer(Recognizer):
 
     def find(self, text: str) -> Iterator[Span]:
         """Give the spans of URLs."""
-        if "." not in text and "://" not in text:
+        if "://" in text or "www." in text or "WWW." in text:
+            for match in _URL.finditer(text):
+                start = match.start()
+                yield start, start + len(_without_tail(match[0])), 0.6
+        if _DOTTED.search(text) is None:
             return
-        for pattern, score in ((_URL, 0.6), (_BARE, 0.5)):
-            for match in pattern.finditer(text):
-                start, end = match.span()
-                if text[start - 1 : start] == "@":
-                    continue
-                value = text[start:end].rstrip(_TRAILING)
-                yield start, start + len(value), score
+        for match in _BARE.finditer(text):
+            start, end = match.span()
+            if text[start - 1 : start] in {"@", "/", ".", "_"}:
+                continue
+            value = _without_tail(match[0])
+            host = re.split("[:/?#]", value, maxsplit=1)[0]
+            follows = text[start + len(value) : start + len(value) + 1]
+            if follows in _CODE_AFTER and follows:
+                continue
+            sure = match[1] is not None or len(value) > len(host)
+            if not sure and (host != host.lower() or _OF_CODE.match(host)):
+                continue
+            if match[1] is not None and len(host) < 6 and host != host.lower():
+                continue
+            yield start, start + len(value), 0.5 if sure else 0.4
+
+
+def _without_tail(value: str) -> str:
+    """Cut off punctuation of the sentence, but for a bracket that the address opened."""
+    while value and value[-1] in _TRAILING:
+        if value[-1] == ")" and value.count("(") >= value.count(")"):
+            break
+        value = value[:-1]
+    return value

@@ -1,4 +1,4 @@
-"""Names, addresses and dates whose form gives them away, beside what the language model finds."""
+"""Names of people by their form: titles, credentials, labels, and lists of names."""
 
 from __future__ import annotations
 
@@ -6,75 +6,321 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from redaction.recognizers.base import Recognizer, Span, has_digit
+from redaction.name_words import (
+    CALENDAR,
+    CITY,
+    CLINICAL,
+    CREDENTIAL,
+    CREDENTIALS,
+    DRUG,
+    EPONYM,
+    GIVEN,
+    NAME,
+    NOBODY,
+    PARTICLES,
+    PLACE,
+    SUFFIXES,
+    SURE_EPONYM,
+    SURE_GIVEN,
+    SURE_NAME,
+    SURE_SURNAME,
+    SURNAME,
+    TITLE,
+    USUAL_GIVEN,
+    WORD,
+    Word,
+    words_in,
+)
+from redaction.recognizers.base import Recognizer, Span
+from redaction.recognizers.name_context import (
+    NOT_A_PERSON,
+    after_is_age,
+    after_is_credential,
+    after_is_thing,
+    context_before,
+)
 
-_NAME = r"[A-Z][^\W\d_]*(?:['’-][A-Z]?[^\W\d_]+)?"
-_TITLED = re.compile(
-    rf"(?<![A-Za-z])(?:Dr|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor|Nurse|Sister|Rev)\b\.?[ \t]{{1,2}}"
-    rf"({_NAME}(?:[ \t]{{1,2}}(?:[A-Z]\.|{_NAME})){{0,2}})"
+_TITLED, _LABELLED, _FULL, _LIKELY, _SINGLE, _GUESS = 0.85, 0.8, 0.65, 0.55, 0.45, 0.4
+_LONGEST = 6
+_GAP = re.compile(
+    r"[ \t]{0,2}(?:(?:(?:van|von|de|del|della|der|den|di|da|dos|das|du|la|le|los|las|el|al|bin|bint|ibn"
+    r"|ben|abu|y|ter|ten|af|av|zu)[ \t]{1,2}){1,3}|(?:al|el|d|l|da|ter)['’-])?\Z"
 )
-_LABELLED = re.compile(
-    r"(?i:(?<![A-Za-z])(?:patient|pt|member|subscriber"
-    r"|(?:full|first|last|patient|contact)?[ _-]?name|next of kin|attending|provider))"
-    r"[\"']?[ \t]{0,2}[:=][ \t]{0,3}[\"']?"
-    rf"({_NAME},?(?:[ \t]{{1,2}}(?:[A-Z]\.?(?![A-Za-z])|{_NAME})){{1,3}})"
-)
+_SPACES = frozenset({" ", "  ", "\t", ""})
+_COMMAS = frozenset({", ", ",", " , ", ",  "})
+_LOWER_TITLES = frozenset("dr dr. mr mr. mrs mrs. ms ms. prof prof. sr. sra. señor señora herr frau".split())
+_GLUED = frozenset("@/\\=_<{[0123456789")
+_BACTERIA = frozenset("coli diff difficile aureus pneumoniae faecalis pylori albicans flu".split())
 
 
 class PersonFormRecognizer(Recognizer):
-    """PERSON: names behind a title or a label."""
+    """PERSON: what a title, a label, its neighbours or the lists of names show to be one."""
 
     entity: ClassVar[str] = "PERSON"
 
     def find(self, text: str) -> Iterator[Span]:
         """Give the spans of names."""
-        for match in _TITLED.finditer(text):
-            yield *match.span(1), 0.6
-        for match in _LABELLED.finditer(text):
-            yield *match.span(1), 0.6
+        any_case = text.islower()
+        for chain in _chains(text, any_case):
+            yield from _names(text, chain, any_case)
+        yield from _introduced(text)
 
 
-_STREET = re.compile(
-    r"(?<![0-9A-Za-z.,-])[0-9]{1,6}[A-Za-z]?[ \t]{1,2}"
-    r"(?:[A-Z0-9][\w'’.-]{0,24}[ \t]{1,2}){1,4}"
-    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq"
-    r"|Terrace|Ter|Parkway|Pkwy|Circle|Cir|Highway|Hwy|Trail|Trl)\b\.?"
-    r"(?:,?[ \t]{1,2}(?:Apt|Apartment|Suite|Ste|Unit|#)\.?[ \t]{0,2}[0-9A-Za-z-]{1,6})?"
+def _chains(text: str, any_case: bool) -> Iterator[list[tuple[Word, str]]]:
+    """Give words that stand side by side, each with what is between it and the one before."""
+    chain: list[tuple[Word, str]] = []
+    end = -1
+    for word in words_in(text, any_case=any_case):
+        gap = text[end : word.start] if 0 <= end and word.start - end <= 16 else "\n"
+        if gap[:1] == "." and chain and (chain[-1][0].has(TITLE) or chain[-1][0].initial):
+            gap = gap[1:]
+        if gap in _SPACES or chain and chain[-1][0].has(TITLE) and gap.isspace() and len(gap) < 14:
+            chain.append((word, " "))
+        elif gap in _COMMAS:
+            chain.append((word, ","))
+        elif chain and len(gap) > 2 and _GAP.match(gap) is not None:
+            chain.append((word, "p"))
+        else:
+            if chain:
+                yield chain
+            chain = [(word, "")]
+        end = word.end
+    if chain:
+        yield chain
+
+
+def _names(text: str, chain: list[tuple[Word, str]], any_case: bool) -> Iterator[Span]:
+    index, count = 0, len(chain)
+    title: Word | None = None
+    while index < count:
+        word, _ = chain[index]
+        titled = title is not None
+        if word.has(TITLE) and _is_title(text, word, index + 1 < count and chain[index + 1][1] != ","):
+            if title is None or word.start - title.end > 2:
+                title = word
+            index += 1
+            continue
+        end = index
+        while end < count and end - index < _LONGEST:
+            following, gap = chain[end]
+            if end > index and gap == ",":
+                break
+            if not _may_be_name(text, following, titled and end == index, any_case):
+                break
+            if titled and end > index and following.has(WORD) and not following.has(NAME):
+                break
+            end += 1
+        if end == index:
+            title = None
+            index += 1
+            continue
+        part = [item for item, _ in chain[index:end]]
+        rest = chain[end:]
+        swapped = _last_first(text, part, rest, any_case)
+        if swapped:
+            part = part + swapped
+            end += len(swapped)
+            rest = chain[end:]
+        span = _judge(text, part, bool(swapped), titled, rest, any_case)
+        if span is not None:
+            # A title is a part of a name, as many would mark it.
+            yield (span if title is None else (title.start, *span[1:]))
+        title = None
+        index = end
+
+
+def _is_title(text: str, word: Word, followed: bool) -> bool:
+    value = text[word.start : word.end]
+    if value.islower() and word.folded not in _LOWER_TITLES:
+        return False
+    # "Father" and "Judge" are titles only before a name; "DR" and "MS" in capitals mean other things.
+    return followed and (text[word.end : word.end + 1] == "." or not value.isupper() or len(value) > 2)
+
+
+def _may_be_name(text: str, word: Word, titled: bool, any_case: bool) -> bool:
+    if text[word.end : word.end + 1] in _GLUED:
+        return False
+    if word.initial:
+        return not any_case or text[word.end - 1] == "."
+    if word.has(CALENDAR | DRUG | NOBODY):
+        return titled and word.has(NAME) and not word.has(DRUG)
+    if word.folded in CREDENTIALS and text[word.start : word.end].isupper():
+        return False
+    if titled:
+        return word.has(NAME) if any_case else not word.has(CLINICAL)
+    if word.has(PLACE | CLINICAL | SURE_EPONYM):
+        return False
+    if any_case:
+        return word.has(SURE_NAME)
+    return word.has(NAME) or not word.has(WORD)
+
+
+def _last_first(
+    text: str, part: list[Word], rest: list[tuple[Word, str]], any_case: bool
+) -> list[Word]:
+    """Give the words after the comma of "Last, First M." """
+    if not rest or rest[0][1] != "," or len(part) > 2 or part[-1].initial:
+        return []
+    first = rest[0][0]
+    if not first.has(GIVEN) or first.has(CREDENTIAL | PLACE | CLINICAL | DRUG | CALENDAR | NOBODY):
+        return []
+    if any(word.has(WORD | CITY) and not word.has(SURNAME) for word in part):
+        return []
+    if part[0].has(GIVEN) and len(part) > 1:
+        return []  # A list of people.
+    if not (part[0].has(SURNAME) or first.has(USUAL_GIVEN)):
+        return []
+    swapped = [first]
+    for word, gap in rest[1:3]:
+        if gap == "," or word.has(TITLE | CREDENTIAL) or not _may_be_name(text, word, False, any_case):
+            break
+        if not word.initial and word.has(WORD) and not word.has(GIVEN):
+            break
+        swapped.append(word)
+    return swapped
+
+
+def _judge(
+    text: str,
+    part: list[Word],
+    swapped: bool,
+    titled: bool,
+    rest: list[tuple[Word, str]],
+    any_case: bool,
+) -> Span | None:
+    part = _trimmed(part, titled)
+    if not part:
+        return None
+    start, end = part[0].start, part[-1].end
+    if not titled and _of_a_thing(text, part, rest):
+        return None
+    score = _own_score(text, part, swapped, any_case)
+    before = context_before(text, start)
+    if titled:
+        score = _TITLED
+    elif before is not None and _fits(text, part, before.strict):
+        score = max(score, before.score)
+    if score < _LABELLED and not all(word.initial for word in part):
+        if after_is_credential(text, end) and _fits(text, part, strict=False):
+            score = _LABELLED
+        elif score < _LIKELY and after_is_age(text, end) and _fits(text, part, strict=False):
+            score = _LIKELY
+    if not score:
+        return None
+    end = _with_suffix(text, end)
+    return start, end, score
+
+
+def _trimmed(part: list[Word], titled: bool) -> list[Word]:
+    if not titled:
+        # A sentence may begin with a word that is a name as well: "Will", "Mark".
+        while len(part) > 2 and part[0].has(WORD) and not part[0].has(GIVEN):
+            part = part[1:]
+    while part and len(part) > 1 and part[-1].has(WORD) and not part[-1].has(NAME):
+        part = part[:-1]
+    return part
+
+
+def _of_a_thing(text: str, part: list[Word], rest: list[tuple[Word, str]]) -> bool:
+    """Tell whether it names a street, a hospital, a firm or an illness."""
+    if rest and rest[0][1] in {" ", "p"} and rest[0][0].folded in NOT_A_PERSON:
+        return True
+    if part[-1].folded in NOT_A_PERSON:
+        return True
+    return after_is_thing(text, part[-1].end) and (
+        len(part) == 1 or any(word.has(EPONYM) for word in part)
+    )
+
+
+def _own_score(text: str, part: list[Word], swapped: bool, any_case: bool) -> float:
+    full = [word for word in part if not word.initial]
+    if not full:
+        return 0.0
+    first, last = full[0], full[-1]
+    if swapped:
+        return _FULL if first.has(SURE_SURNAME) or last.has(SURE_GIVEN) else _LIKELY
+    if len(full) == 1:
+        return _one_word_score(text, part, full[0])
+    shouted = not any_case and text[first.start : last.end].isupper()
+    if first.has(SURE_GIVEN):
+        if last.has(SURE_SURNAME | SURE_GIVEN):
+            return _FULL
+        if last.has(SURNAME):
+            return _LIKELY
+        return _GUESS if shouted or any_case or last.has(CITY) else _LIKELY
+    if first.has(GIVEN) and last.has(SURE_SURNAME):
+        return _LIKELY
+    if last.has(SURE_GIVEN) and first.has(SURE_SURNAME):
+        return _LIKELY
+    if first.has(SURE_SURNAME) and last.has(SURE_SURNAME) and not shouted and not any_case:
+        return _GUESS
+    return 0.0
+
+
+def _one_word_score(text: str, part: list[Word], word: Word) -> float:
+    if len(part) == 1:
+        return _SINGLE if word.has(USUAL_GIVEN) else 0.0
+    if word.folded in _BACTERIA:
+        return 0.0
+    dotted = any(text[item.end - 1] == "." or text[item.end : item.end + 1] == "." for item in part
+                 if item.initial)  # fmt: skip
+    if part[0].initial:
+        if not dotted:
+            return 0.0
+        return _LIKELY if word.has(SURE_NAME) else _GUESS if word.has(NAME) else 0.0
+    if word.has(SURE_GIVEN):
+        return _LIKELY if dotted else _SINGLE
+    return _GUESS if dotted and word.has(NAME) and not word.has(WORD) else 0.0
+
+
+def _fits(text: str, part: list[Word], strict: bool) -> bool:
+    """Tell whether words can be a name where something beside them says that one stands there."""
+    full = [word for word in part if not word.initial and word.folded not in SUFFIXES]
+    if not full or any(word.has(PLACE) for word in full):
+        return False
+    value = text[full[0].start : full[-1].end]
+    if len(full) == 1 and value.isupper() and len(value) < 5 and not text.isupper():
+        return not strict and full[0].has(NAME)
+    if strict:
+        return any(word.has(SURE_NAME) for word in full) or (
+            len(full) > 1 and not all(word.has(WORD) for word in full)
+        )
+    if all(word.has(WORD) and not word.has(NAME) for word in full):
+        return False
+    return True
+
+
+_SUFFIX = re.compile(r",?[ \t]{1,2}(Jr|Sr|JR|SR|II|III|IV)\b\.?")
+
+
+def _with_suffix(text: str, end: int) -> int:
+    match = _SUFFIX.match(text, end)
+    return end if match is None else match.end()
+
+
+_INTRODUCED = re.compile(
+    r"\b(?:name(?:['’]?s| is|d)|i am|i['’]?m|this is|call me|dear|hi|hello|regards,?|thanks,?|(?-i:[Dd]r\.?|[Mm]r\.?"
+    r"|[Mm]rs\.?|[Mm]s\.?)|spoke (?:with|to)|name:|patient:|pt:|patient)[ \t]{1,2}\n?(?=[a-z])",
+    re.IGNORECASE,
 )
-_BOX = re.compile(r"(?i)\bP\.?[ ]?O\.?[ ]?Box[ ]{1,2}[0-9]{1,6}\b")
-_STATE_ZIP = re.compile(
-    r"\b(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI"
-    r"|S[CD]|T[NX]|UT|V[AT]|W[AIVY])[ ]{1,2}[0-9]{5}(?:-[0-9]{4})?(?![0-9-])"
-)
+_LOWER_NAME = re.compile(r"[a-z]++(?:['’-][a-z]++)?(?:[ \t][a-z]++(?:['’-][a-z]++)?){0,2}")
+_TITLE_END = re.compile(r"\b(?:[Dd]r|[Mm]r|[Mm]rs|[Mm]s)\.?\s*\Z")
 
 
-class AddressRecognizer(Recognizer):
-    """LOCATION: street addresses, post boxes and ZIP codes of the United States."""
-
-    entity: ClassVar[str] = "LOCATION"
-
-    def find(self, text: str) -> Iterator[Span]:
-        """Give the spans of addresses."""
-        if not has_digit(text):
-            return
-        for pattern in (_STREET, _BOX, _STATE_ZIP):
-            for match in pattern.finditer(text):
-                yield *match.span(), 0.6
-
-
-_DATE = re.compile(
-    r"(?<![0-9A-Za-z.\-/])(?:(?:19|20)[0-9]{2}([-/.])[01]?[0-9]\1[0-3]?[0-9]"
-    r"|[0-3]?[0-9]([-/.])[0-3]?[0-9]\2(?:19|20)?[0-9]{2})(?![0-9A-Za-z\-/]|\.[0-9])"
-)
+def _introduced(text: str) -> Iterator[Span]:
+    """Give names in lower case behind words that introduce one."""
+    for match in _INTRODUCED.finditer(text):
+        name = _LOWER_NAME.match(text, match.end())
+        if name is None:
+            continue
+        titled = _TITLE_END.search(match[0]) is not None
+        words: list[Word] = []
+        for word in words_in(text, name.start(), name.end(), any_case=True):
+            known = word.has(SURE_NAME) or (titled and not words and word.has(SURNAME))
+            if not known or word.folded in PARTICLES | SUFFIXES:
+                break
+            words.append(word)
+        if words and (titled or words[0].has(USUAL_GIVEN) or len(words) > 1):
+            yield match.start() if titled else words[0].start, words[-1].end, _LIKELY
 
 
-class DateFormRecognizer(Recognizer):
-    """DATE_TIME: dates in digits; a time stamp with a T is a machine's and no date of a person."""
-
-    entity: ClassVar[str] = "DATE_TIME"
-
-    def find(self, text: str) -> Iterator[Span]:
-        """Give the spans of dates."""
-        if has_digit(text):
-            for match in _DATE.finditer(text):
-                yield *match.span(), 0.6

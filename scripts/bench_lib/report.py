@@ -36,7 +36,7 @@ def singles_table(rows: Mapping[str, Mapping[str, Sequence[float]]], names: Sequ
 
 
 def _table(title: str, names: Sequence[str]) -> Table:
-    table = _plain(title)
+    table = plain_table(title)
     table.add_column("", no_wrap=True)
     table.add_column(names[0], justify="right")
     for name in names[1:]:
@@ -45,7 +45,8 @@ def _table(title: str, names: Sequence[str]) -> Table:
     return table
 
 
-def _plain(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """Make a table that shows its title whole."""
     return Table(
         title=title,
         title_justify="left",
@@ -59,9 +60,9 @@ def _row(
     table: Table, label: str, by_system: Mapping[str, Sequence[float]], names: Sequence[str]
 ) -> None:
     base = by_system[names[0]]
-    cells = [label, _number(statistics.median(base))]
+    cells = [label, number(statistics.median(base))]
     for name in names[1:]:
-        cells.append(_number(statistics.median(by_system[name])))
+        cells.append(number(statistics.median(by_system[name])))
         middle, low, high = ratio(by_system[name], base)
         cells.append("" if middle != middle else f"{middle:.2f} ({low:.2f}-{high:.2f})")
     table.add_row(*cells)
@@ -69,7 +70,7 @@ def _row(
 
 def steps_table(costs: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Table:
     """Show what each step costs, from the decision records."""
-    table = _plain(title)
+    table = plain_table(title)
     table.add_column("")
     for destination in costs:
         table.add_column(f"{destination} p50", justify="right")
@@ -79,22 +80,8 @@ def steps_table(costs: Mapping[str, Mapping[str, Sequence[float]]], title: str) 
         cells = [step]
         for by_step in costs.values():
             values = by_step.get(step)
-            cells += [_number(percentile(values, p)) if values else "" for p in (50, 99)]
+            cells += [number(percentile(values, p)) if values else "" for p in (50, 99)]
         table.add_row(*cells)
-    return table
-
-
-def redaction_table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Show redaction of new text beside Presidio as it comes."""
-    title = "Redaction of new text, ms (same spaCy model, one process, nothing cached)"
-    table = _plain(title)
-    for column in ("text", "entities", "Presidio p50", "p99", "Aegis p50", "p99", "Aegis / stock"):
-        table.add_column(column, justify="left" if column in ("text", "entities") else "right")
-    for row in results:
-        stock, aegis = row["stock_ms"], row["aegis_ms"]
-        middle = statistics.median(aegis) / statistics.median(stock)
-        cells = [_number(percentile(values, p)) for values in (stock, aegis) for p in (50, 99)]
-        table.add_row(row["text"], row["entities"], *cells, f"{middle:.2f}")
     return table
 
 
@@ -105,14 +92,15 @@ def show(console: Console, *tables: Table | None) -> None:
             console.print(table)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Write a number with the digits that tell something."""
     digits = 0 if abs(value) >= 100 or value.is_integer() else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"
 
 
 def policies_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Show what decisions cost by the size of the policy, and by the engine beside them."""
-    table = _plain("Policies: agents and domains each; microseconds of one decision")
+    table = plain_table("Policies: agents and domains each; microseconds of one decision")
     table.add_column("", no_wrap=True)
     for row in rows:
         table.add_column(f"{row['size']:,}", justify="right")

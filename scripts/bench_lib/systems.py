@@ -145,8 +145,16 @@ class Aegis:
     """The firewall with policy, log, redaction and spans on."""
 
     def __init__(
-        self, name: str, kind: Kind, folder: Path, upstream: Upstream, core: int, policy: str
+        self,
+        name: str,
+        kind: Kind,
+        folder: Path,
+        upstream: Upstream,
+        core: int | None,
+        policy: str,
+        options: Mapping[str, str] | None = None,
     ) -> None:
+        """Take the core to stay on, None for all of them."""
         self.name = name
         self.firewall = Firewall(
             folder,
@@ -154,8 +162,8 @@ class Aegis:
             kind=kind,
             ca=upstream.ca,
             otlp_endpoint=f"http://127.0.0.1:{upstream.otlp}",
-            options={} if kind == "own" else {"flow_detail": "0"},
-            prefix=machine.pinned(core),
+            options={**(options or {}), **({} if kind == "own" else {"flow_detail": "0"})},
+            prefix=() if core is None else machine.pinned(core),
         )
 
     def start(self) -> Self:

@@ -10,7 +10,9 @@ from ledger import (
     SqliteAgents,
     SqliteLog,
     SqliteToolPins,
+    SqliteVault,
     ToolPins,
+    Vault,
     load_or_create_signer,
 )
 
@@ -24,6 +26,10 @@ PINS: dict[str, Callable[..., ToolPins]] = {
 STORES: dict[str, Callable[..., AgentStore]] = {
     "sqlite": lambda home, **clocks: SqliteAgents(home / "agents.db", **clocks),
 }
+VAULTS: dict[str, Callable[..., Vault]] = {
+    "sqlite": lambda home, secret, **clocks: SqliteVault(home / "vault.db", secret, **clocks),
+}
+VAULT_SECRET = b"s" * 32
 
 
 class Clock:
@@ -111,3 +117,18 @@ def open_pins(
     yield open_
     for store in opened:
         store.close()
+
+
+@pytest.fixture(params=sorted(VAULTS))
+def open_vault(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> Iterator[Callable[..., Vault]]:
+    opened: list[Vault] = []
+
+    def open_(secret: bytes = VAULT_SECRET) -> Vault:
+        opened.append(VAULTS[request.param](tmp_path, secret, clock=clock))
+        return opened[-1]
+
+    yield open_
+    for vault in opened:
+        vault.close()

@@ -9,6 +9,7 @@ import pytest
 from redaction import Profile, profile_from
 from redaction.analyzer import Analyzer
 from redaction.entities import NER_ENTITIES, OWN_ENTITIES
+from redaction.search import Search
 
 Find = Callable[..., list[tuple[str, str]]]
 
@@ -25,7 +26,9 @@ def find(analyzer: Analyzer) -> Find:
     def search(
         text: str, *entities: str, hint: str = "", threshold: float = 0.4
     ) -> list[tuple[str, str]]:
-        [found] = analyzer.analyze([text], entities or OWN_ENTITIES, threshold, [hint])
+        [found] = analyzer.analyze(
+            [text], Search(frozenset(entities or OWN_ENTITIES), threshold), [hint]
+        )
         return list(dict.fromkeys((text[item.start : item.end], item.entity) for item in found))
 
     return search

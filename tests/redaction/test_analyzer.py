@@ -19,7 +19,7 @@ def search():
     def found(text, *entities, hint=""):
         return [
             (text[item.start : item.end], item.entity)
-            for item in analyzer.analyze([text], entities, 0.4, [hint])[0]
+            for item in analyzer.analyze([text], entities, [hint])[0]
         ]
 
     return found

@@ -9,23 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redaction import UrlDocument, deidentify, parse_document, profile_from
+from redaction import Job, Scope, UrlDocument, parse_document, profile_from
 
 SSN = "536-90-4399"
 PROFILE = profile_from([{"id": "r", "entities": {"US_SSN": {"operator": "replace"}}}])
-KEY = b"k" * 32
+SCOPE = Scope(key=b"k" * 32)
 WORDS = st.text("abc xyz.,:;-'\"\\/\n\u00e9\u4e2d", max_size=12)
 
 
 @pytest.fixture(scope="session")
 def clean(analyzer):
     def run(document) -> bytes:
-        replaced = {}
-        for index, leaf in enumerate(document.leaves):
-            [found] = analyzer.analyze([leaf.text], PROFILE.entities, 0.4, [leaf.hint])
-            if found:
-                replaced[index], _ = deidentify(leaf.text, found, PROFILE, KEY)
-        return document.rebuild(replaced)
+        job = Job([document], PROFILE)
+        answers = analyzer.analyze(job.texts, PROFILE.search, job.hints)
+        [result] = job.finish(answers, SCOPE)
+        return result.content
 
     return run
 

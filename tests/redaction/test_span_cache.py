@@ -57,7 +57,7 @@ _PROFILES = [
 def test_a_text_that_needs_no_search_has_nothing_to_find(analyzer, text):
     for profile in _PROFILES:
         if not needs_analysis(text, profile):
-            assert analyzer.analyze([text], profile.entities, 0.4, [""]) == [()], profile
+            assert analyzer.analyze([text], profile.search, [""]) == [()], profile
 
 
 def test_the_room_loads_without_presidio():

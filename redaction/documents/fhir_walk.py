@@ -1,0 +1,544 @@
+"""FHIR in JSON: each value by its place in the resource (http://hl7.org/fhir/R4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from redaction.documents.attachments import open_payload
+from redaction.documents.fhir_schema import Act, Plan, Step, schema
+from redaction.documents.model import CODE_HINT, Leaf, Relabelled
+from redaction.documents.url import UrlDocument
+from redaction.documents.xhtml import read_xhtml
+from redaction.errors import UnsupportedDocument
+from redaction.field_names import NAME_HINT
+
+if TYPE_CHECKING:
+    from redaction.documents.json_walk import JsonWalk, Nested
+
+_REFERENCE = re.compile(
+    r"(?P<before>(?:[^?#|\s]{0,1000}/)?)(?P<type>[A-Z][A-Za-z]{1,40})/(?P<id>[A-Za-z0-9.-]{1,64})"
+    r"(?P<after>(?:[/?#|].{0,1000})?)",
+    re.DOTALL,
+)
+_URN = re.compile(r"urn:(?:uuid|oid):(?P<id>[A-Za-z0-9.-]{1,64})")
+# Words of a vocabulary: no pattern and no reader could take them for anybody's data.
+_PLAIN_CODE = re.compile(r"[A-Za-z]{1,24}(?:[-_/][A-Za-z]{1,24}){0,4}")
+_KNOWN_URI = re.compile(
+    r"https?://(?:[a-z-]{1,20}\.)?(?:hl7\.org|loinc\.org|snomed\.info|unitsofmeasure\.org"
+    r"|nlm\.nih\.gov|ama-assn\.org|nema\.org|who\.int|cdc\.gov|ihe\.net|w3\.org|ietf\.org"
+    r"|iso\.org|fhir\.org|nubc\.org|cms\.gov|healthit\.gov|regenstrief\.org)"
+    r"(?:[/#](?!\d{3}-?\d\d-?\d{4})[A-Za-z0-9._-]{0,80}){0,10}(?:\|[0-9A-Za-z.-]{1,20})?"
+    r"|urn:(?:iso|ietf|oid)(?::[A-Za-z0-9.-]{1,80}){1,4}"
+)
+_CODE_OF_SYSTEM = re.compile(r"(?!\d{3}-\d\d-\d{4})[A-Za-z0-9._/\[\]{}%*^()'-]{1,24}")
+_YEAR = re.compile(r"[0-9]{4}")
+_LAST_WORD = re.compile(r"[^/#:]{1,100}\Z")
+_YEARS = frozenset({"a", "a_j", "yr", "yrs", "year", "years", "y"})
+_OLD = 90
+_POINTER_CHARS = 200
+
+
+class FhirWalk:
+    """Adds the leaves of resources to a walk through JSON."""
+
+    def __init__(self, walk: JsonWalk, subject: str = "") -> None:
+        self._walk, self._schema = walk, schema()
+        self._subject = subject
+        self._resource = ""
+        self._id_entity = ""
+        self._knowledge = self._old = False
+        self._file: tuple[Nested, bytes] | None = None
+        self._known = walk.known
+        self._handlers: dict[int, Callable[[dict[str, Any], Step, str], None]] = {
+            Act.COMPLEX: self._complex,
+            Act.ENTRY: self._entry,
+            Act.ATTACHMENT: self._attachment,
+            Act.RESOURCE: self._inner,
+            Act.CODING: self._coding,
+            Act.CONCEPT: self._concept,
+            Act.REFERENCE: self._reference,
+            Act.IDENTIFIER: self._identifier,
+            Act.CONTACT: self._contact,
+            Act.EXTENSION: self._extension,
+            Act.AGE: self._quantity,
+            Act.QUANTITY: self._quantity,
+            Act.PHOTO: self._photo,
+        }
+        self._full_url = self._patient_like = ""
+
+    def resource(self, value: dict[str, Any], pointer: str) -> None:
+        """Add a resource; of one that is in none the walk begins here."""
+        kind = value.get("resourceType")
+        plan = self._schema.plans.get(kind) if type(kind) is str else None
+        if plan is None:
+            if type(kind) is not str or kind not in self._schema.resources:
+                self._walk.walk(value, pointer, "", self._subject)
+                return
+            plan = self._schema.plans[kind]
+        assert type(kind) is str
+        before = self._subject, self._resource, self._id_entity, self._knowledge, self._old
+        self._resource = kind
+        self._id_entity = self._schema.ids.get(kind, "")
+        self._knowledge = kind in self._schema.knowledge
+        self._old = kind == "Observation" and self._is_age(value)
+        self._name(value, kind)
+        self._subject = self._subject_of(value, kind, pointer)
+        self._fields(value, plan, pointer)
+        self._subject, self._resource, self._id_entity, self._knowledge, self._old = before
+        self._walk.check()
+
+    # Whose record it is ------------------------------------------------------------------------
+
+    def _name(self, value: dict[str, Any], kind: str) -> None:
+        """Note what the references within a resource stand for."""
+        names = self._walk.names
+        if kind == "Bundle":
+            for entry in _dicts(value.get("entry")):
+                inner, full = entry.get("resource"), entry.get("fullUrl")
+                if type(inner) is dict and type(full) is str:
+                    named = inner.get("id")
+                    if type(named) is not str:
+                        named = full.replace(":", "/").rpartition("/")[2]
+                    names[full] = f"{inner.get('resourceType')}/{named}"
+        for inner in _dicts(value.get("contained")):
+            names[f"#{inner.get('id')}"] = f"{inner.get('resourceType')}/{inner.get('id')}"
+
+    def _canonical(self, reference: str) -> str:
+        known = self._walk.names.get(reference)
+        if known is not None:
+            return known
+        match = _REFERENCE.fullmatch(reference)
+        return f"{match['type']}/{match['id']}" if match is not None else reference[:200]
+
+    def _subject_of(self, value: dict[str, Any], kind: str, pointer: str) -> str:
+        if kind == "Patient":
+            named = value.get("id")
+            if type(named) is str:
+                return f"Patient/{named}"
+            number = next((item.get("value") for item in _dicts(value.get("identifier"))), None)
+            entry = self._walk.names.get(self._full_url)
+            return entry or f"Patient/{number or pointer}"[:200]
+        for key in self._schema.subjects:
+            reference = value.get(key)
+            if type(reference) is list and reference:
+                reference = reference[0]
+            if type(reference) is dict:
+                text = reference.get("reference")
+                if type(text) is str:
+                    return self._canonical(text)
+                named = reference.get("identifier")
+                if type(named) is dict and type(named.get("value")) is str:
+                    return f"Patient/{named['value']}"[:200]
+        return self._subject
+
+    def _is_age(self, value: dict[str, Any]) -> bool:
+        code = value.get("code")
+        codings = code.get("coding") if type(code) is dict else None
+        return any(item.get("code") in self._schema.ages for item in _dicts(codings))
+
+    # Elements ----------------------------------------------------------------------------------
+
+    def _fields(self, value: dict[str, Any], plan: Plan, pointer: str) -> None:
+        walk, subject = self._walk, self._subject
+        leaves, tokens, known = walk.leaves, walk.tokens, self._known
+        token = walk.token
+        plans = self._schema.plans
+        if len(pointer) > _POINTER_CHARS:
+            pointer = pointer[:_POINTER_CHARS]
+        for name, item in value.items():
+            token += 1
+            step = plan.get(name)
+            if step is None:
+                walk.token = token
+                self._unknown(name, item, plan, pointer)
+                token = walk.token
+                continue
+            act, hint, entity, form, _ = step
+            if type(item) is str and act < 5:
+                token += 1
+                if act < 0:
+                    continue
+                if act == 0:
+                    if _PLAIN_CODE.fullmatch(item):
+                        continue
+                    hint, entity = CODE_HINT, ""
+                elif act == 3:
+                    if self._knowledge or len(item) == 4:
+                        hint, entity = CODE_HINT, ""
+                elif act == 2:
+                    if item in known or self._is_known(item):
+                        continue
+                    hint = CODE_HINT
+                elif act == 1:
+                    walk.token = token
+                    walk.text(item, f"{pointer}/{name}", hint, form, subject)
+                    continue
+                leaves.append(Leaf(f"{pointer}/{name}", item, hint, entity, form, subject))
+                tokens.append(token)
+                continue
+            walk.token = token
+            if type(item) is dict:
+                place = f"{pointer}/{name}"
+                if act == 6:
+                    self._fields(item, plans[step.type], place)
+                else:
+                    self._object(item, step, place, value)
+            elif type(item) is list:
+                for index, one in enumerate(item):
+                    self._element(one, step, f"{pointer}/{name}/{index}", value)
+            else:
+                self._element(item, step, f"{pointer}/{name}", value)
+            token = walk.token
+        walk.token = token
+
+    def _is_known(self, uri: str) -> bool:
+        """Tell whether a URI is one of a well-known vocabulary, of which a document has few."""
+        if uri in self._known:
+            return True
+        if _KNOWN_URI.fullmatch(uri) is None:
+            return False
+        self._known.add(uri)
+        return True
+
+    def _unknown(self, name: str, item: Any, plan: Plan, pointer: str) -> None:
+        """Add an element that the specification does not have, or that of a primitive."""
+        place = f"{pointer}/{name[:64]}"
+        if name == "resourceType" and item in self._schema.resources:
+            self._walk.token += 1
+            return
+        if name[:1] == "_" and name[1:] in plan:
+            # Extensions of a text or date stand beside it under its name.
+            step = Step(Act.COMPLEX, type="Element")
+            for one in item if type(item) is list else [item]:
+                self._element(one, step, place, {})
+            return
+        if name == "fhir_comments":
+            self._walk.walk(item, place, "comment", self._subject)
+            return
+        self._walk.add(Leaf(place, name, NAME_HINT))
+        hint = name if len(name) <= 64 else name[:64]
+        self._walk.walk(item, place, hint, self._subject)
+
+    def _element(self, item: Any, step: Step, pointer: str, holder: dict[str, Any]) -> None:
+        kind = type(item)
+        act = step.act
+        if kind is dict:
+            self._object(item, step, pointer, holder)
+        elif kind is str:
+            self._walk.token += 1
+            self._text(item, step, pointer, holder)
+        elif kind is int or kind is float:
+            self._walk.token += 1
+            if act == Act.WHOLE or (act == Act.NUMBER and self._old and item >= _OLD):
+                entity = step.entity or "AGE"
+                self._walk.add(
+                    Leaf(pointer, _number(item), step.hint, entity, "number", self._subject)
+                )
+            else:
+                self._walk.token -= 1
+                self._walk.walk(item, pointer, CODE_HINT, self._subject)
+        elif item is not None and kind is not bool:
+            self._walk.walk(item, pointer, step.hint, self._subject)
+
+    def _text(self, text: str, step: Step, pointer: str, holder: dict[str, Any]) -> None:
+        """Add a text: one of a list, or one that is not simply a leaf."""
+        walk, subject = self._walk, self._subject
+        act, hint, entity, form, _ = step
+        if act == Act.WHOLE:
+            walk.add(Leaf(pointer, text, hint, entity, form, subject))
+        elif act == Act.CODE:
+            if not _PLAIN_CODE.fullmatch(text):
+                walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
+        elif act == Act.URI:
+            if not self._is_known(text):
+                walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
+        elif act == Act.DATE:
+            if self._knowledge or _YEAR.fullmatch(text):
+                hint, entity = CODE_HINT, ""
+            walk.add(Leaf(pointer, text, hint, entity, form, subject))
+        elif act == Act.ID:
+            hint = hint if self._id_entity else CODE_HINT
+            walk.add(Leaf(pointer, text, hint, self._id_entity, form, subject))
+        elif act == Act.REFERENCE_TEXT:
+            self._reference_text(text, pointer, step.entity or self._patient_like)
+        elif act == Act.TARGET:
+            self._target(text, pointer)
+        elif act == Act.QUERY:
+            self._nest_url("?" + text, pointer, lambda body: body.decode()[1:])
+        elif act == Act.DATA:
+            self._data(text, step, pointer, holder)
+        elif act == Act.XHTML:
+            self._xhtml(text, pointer)
+        else:
+            # A number in quotes, or a text where an object should be.
+            walk.text(text, pointer, hint, form, subject)
+
+    def _object(
+        self, item: dict[str, Any], step: Step, pointer: str, holder: dict[str, Any]
+    ) -> None:
+        handler = self._handlers.get(step.act)
+        if handler is not None:
+            handler(item, step, pointer)
+        else:
+            self._walk.walk(item, pointer, step.hint, self._subject)
+
+    def _complex(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        self._fields(item, self._schema.plans[step.type], pointer)
+
+    def _entry(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        full = item.get("fullUrl")
+        self._full_url = full if type(full) is str else ""
+        self._fields(item, self._schema.plans["BundleEntry"], pointer)
+
+    def _inner(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        if "resourceType" in item:
+            self.resource(item, pointer)
+        else:
+            self._walk.walk(item, pointer, step.hint, self._subject)
+
+    # Data types --------------------------------------------------------------------------------
+
+    def _identifier(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        entity = self._identifier_entity(item)
+        name = f"Identifier/{entity}" if entity else "Identifier"
+        self._fields(item, self._schema.plans[name], pointer)
+
+    def _contact(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        plan = self._schema.plans[f"ContactPoint/{self._contact_entity(item)}"]
+        self._fields(item, plan, pointer)
+
+    def _extension(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        url = item.get("url")
+        match = _LAST_WORD.search(url[-100:]) if type(url) is str else None
+        entity = self._schema.extensions.get(match[0], "") if match is not None else ""
+        name = f"Extension/{entity}" if entity else "Extension"
+        self._fields(item, self._schema.plans[name], pointer)
+
+    def _quantity(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        number = item.get("value")
+        old = (step.act == Act.AGE or self._old) and _in_years(item)
+        if old and type(number) in (int, float) and number >= _OLD:
+            self._fields(item, self._schema.plans["Quantity/AGE"], pointer)
+            return
+        was, self._old = self._old, False
+        self._fields(item, self._schema.plans["Quantity"], pointer)
+        self._old = was
+
+    def _photo(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        self._fields(item, self._schema.plans["Attachment/BIOMETRIC_ID"], pointer)
+
+    def _coding(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        system, code = item.get("system"), item.get("code")
+        plan = self._schema.plans["Coding"]
+        if (
+            type(system) is str
+            and type(code) is str
+            and self._is_known(system)
+            and _CODE_OF_SYSTEM.fullmatch(code)
+        ):
+            plan = _KNOWN_CODING or _known_coding(plan)
+        self._fields(item, plan, pointer)
+
+    def _concept(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        plan = self._schema.plans["CodeableConcept"]
+        text = item.get("text")
+        if type(text) is str:
+            folded = text.casefold()
+            for coding in _dicts(item.get("coding")):
+                display = coding.get("display")
+                if type(display) is str and display.casefold() == folded:
+                    plan = plan | {"text": plan["text"]._replace(act=Act.CODE)}
+                    break
+        self._fields(item, plan, pointer)
+
+    def _reference(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        text, kind = item.get("reference"), item.get("type")
+        target = ""
+        if type(text) is str:
+            target = self._canonical(text).partition("/")[0]
+        if target not in self._schema.resources and type(kind) is str:
+            target = kind.rpartition("/")[2]
+        if target in self._schema.resources:
+            entity = self._schema.displays.get(target, "")
+        else:
+            entity = step.entity
+        was = self._patient_like
+        place = step.hint.rpartition("/")[2]
+        if place in self._schema.subjects:
+            self._patient_like = self._schema.ids["Patient"]
+        self._fields(
+            item, self._schema.plans[f"Reference/{entity}" if entity else "Reference"], pointer
+        )
+        self._patient_like = was
+
+    def _reference_text(self, text: str, pointer: str, unresolved: str) -> None:
+        """Add a reference: of one to a person the id is a leaf, so that all go on to resolve."""
+        walk, subject = self._walk, self._subject
+        ids = self._schema.ids
+        known = walk.names.get(text)
+        match = _REFERENCE.fullmatch(text)
+        if match is not None and match["type"] in self._schema.resources:
+            entity = ids.get(match["type"], "")
+            if entity:
+                self._parts(match["before"] + match["type"] + "/", match, pointer, entity)
+                return
+        elif text[:1] == "#" and known is not None:
+            entity = ids.get(known.partition("/")[0], "")
+            if entity and len(text) > 1:
+                walk.add_parts(("#", Leaf(pointer, text[1:], "id", entity, "id", subject)))
+                return
+        elif (urn := _URN.fullmatch(text)) is not None:
+            target = (known or "").partition("/")[0]
+            entity = ids.get(target, "" if known else unresolved)
+            if entity:
+                start = urn.start("id")
+                leaf = Leaf(pointer, urn["id"], "id", entity, "id", subject)
+                walk.add_parts((text[:start], leaf))
+            else:
+                walk.add(Leaf(pointer, text, CODE_HINT, "", "uri", subject))
+            return
+        elif "?" in text:
+            self._target(text, pointer)
+            return
+        walk.add(Leaf(pointer, text, CODE_HINT, "", "reference", subject))
+
+    def _parts(self, before: str, match: re.Match[str], pointer: str, entity: str) -> None:
+        subject = self._subject
+        pieces: list[str | Leaf] = [before]
+        if match["before"] and not match["before"].startswith("/"):
+            # The address of a server may hold anything.
+            pieces = [Leaf(pointer, match["before"], CODE_HINT, "", "", subject)]
+            pieces.append(match["type"] + "/")
+        pieces.append(Leaf(pointer, match["id"], "id", entity, "id", subject))
+        if match["after"]:
+            pieces.append(Leaf(pointer, match["after"], CODE_HINT, "", "", subject))
+        self._walk.add_parts(tuple(pieces))
+
+    def _target(self, text: str, pointer: str) -> None:
+        """Add the URL of a request: a reference, a search, or another."""
+        match = _REFERENCE.fullmatch(text)
+        if match is not None and match["type"] in self._schema.ids and "?" not in text:
+            self._parts(
+                match["before"] + match["type"] + "/",
+                match,
+                pointer,
+                self._schema.ids[match["type"]],
+            )
+        elif "?" in text:
+            self._nest_url(text, pointer, bytes.decode)
+        elif not _PLAIN_CODE.fullmatch(text):
+            self._walk.add(Leaf(pointer, text, CODE_HINT, "", "uri", self._subject))
+
+    def _nest_url(self, text: str, pointer: str, encode: Any) -> None:
+        searches = self._schema.searches
+
+        def change(leaf: Leaf) -> Leaf:
+            if leaf.hint == NAME_HINT or not leaf.pointer.startswith("?"):
+                return leaf._replace(hint=leaf.hint or CODE_HINT)
+            return leaf._replace(entity=searches.get(leaf.hint.partition(":")[0], ""))
+
+        self._walk.nest(
+            Relabelled(UrlDocument(text), change), encode, pointer, "url", self._subject
+        )
+
+    def _identifier_entity(self, item: dict[str, Any]) -> str:
+        rules = self._schema
+        if self._knowledge:
+            return ""
+        kind = item.get("type")
+        for coding in _dicts(kind.get("coding") if type(kind) is dict else None):
+            entity = rules.types.get(str(coding.get("code")))
+            if entity is not None:
+                return entity
+        system = item.get("system")
+        words = f"{system}/".lower() if type(system) is str else ""
+        if type(kind) is dict and type(kind.get("text")) is str:
+            words += kind["text"].lower().replace(" ", "-")
+        for part, entity in rules.systems:
+            if part in words:
+                return entity
+        return rules.holders.get(self._resource, "UNIQUE_ID")
+
+    def _contact_entity(self, item: dict[str, Any]) -> str:
+        entity = self._schema.contacts.get(str(item.get("system")))
+        if entity is not None:
+            return entity
+        value = str(item.get("value"))
+        if "@" in value:
+            return "EMAIL_ADDRESS"
+        return "URL" if "://" in value else "PHONE_NUMBER"
+
+    # Files and narratives ----------------------------------------------------------------------
+
+    def _attachment(self, item: dict[str, Any], step: Step, pointer: str) -> None:
+        self._file = None
+        start = self._walk.token
+        self._fields(item, self._schema.plans["Attachment"], pointer)
+        if self._file is not None:
+            self._walk.link(*self._file, item, start)
+            self._file = None
+
+    def _data(self, text: str, step: Step, pointer: str, holder: dict[str, Any]) -> None:
+        walk = self._walk
+        declared = holder.get("contentType")
+        file = None
+        if walk.reading is not None:
+            file = open_payload(
+                "data", text, declared if type(declared) is str else "", walk.reading
+            )
+        if file is None:
+            walk.add(Leaf(pointer, text, step.hint, "", step.form, self._subject))
+            return
+        nested = walk.nest(file.document, file.encode, pointer, step.hint, self._subject)
+        self._file = nested, file.content
+
+    def _xhtml(self, text: str, pointer: str) -> None:
+        try:
+            document = read_xhtml(text)
+        except (UnsupportedDocument, UnicodeEncodeError):
+            self._walk.add(Leaf(pointer, text, "narrative", "", "text1", self._subject))
+            return
+        self._walk.nest(document, bytes.decode, pointer, "narrative", self._subject)
+
+
+_KNOWN_CODING: Plan = {}
+
+
+def _known_coding(plan: Plan) -> Plan:
+    """Make the plan of a coding whose system is well known: its code is a word of that."""
+    _KNOWN_CODING.update(plan)
+    _KNOWN_CODING["code"] = Step(Act.SKIP)
+    return _KNOWN_CODING
+
+
+def is_plain_code(text: str) -> bool:
+    """Tell whether a text is a word of letters, as codes are, that no search finds anything in."""
+    return _PLAIN_CODE.fullmatch(text) is not None
+
+
+def is_plain_uri(text: str) -> bool:
+    """Tell whether a text is the URI of a well-known vocabulary."""
+    return _KNOWN_URI.fullmatch(text) is not None
+
+
+def reference_parts(text: str) -> tuple[str, str, str]:
+    """Give what stands before the id of a reference, the type it names, and what follows the id."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        return "", "", ""
+    return text[: match.start("id")], match["type"], match["after"]
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if type(item) is dict] if type(value) is list else []
+
+
+def _in_years(item: dict[str, Any]) -> bool:
+    units = [str(item.get(key)).lower() for key in ("code", "unit") if item.get(key) is not None]
+    return not units or bool(_YEARS.intersection(units))
+
+
+def _number(value: float) -> str:
+    return str(value)

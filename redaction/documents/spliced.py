@@ -1,0 +1,61 @@
+"""Texts in which leaves stand at known places, put together by position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from redaction.documents.model import MAX_LEAVES, Document, Leaf
+from redaction.errors import UnsupportedDocument
+
+Write = Callable[[str], str]
+
+
+class SplicedText:
+    """A text with its leaves, each from one place to another and written in its own way."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.leaves: list[Leaf] = []
+        self._places: list[tuple[int, int, Write]] = []
+        self._documents: list[tuple[int, int, Document, Callable[[bytes], str], int]] = []
+
+    def add(self, start: int, end: int, leaf: Leaf, write: Write) -> None:
+        """Add a leaf; raises `UnsupportedDocument` where there are too many."""
+        self.leaves.append(leaf)
+        self._places.append((start, end, write))
+        if len(self.leaves) > MAX_LEAVES:
+            raise UnsupportedDocument(f"The body has more than {MAX_LEAVES} texts.")
+
+    def add_document(
+        self,
+        start: int,
+        end: int,
+        document: Document,
+        encode: Callable[[bytes], str],
+        pointer: str,
+        subject: str = "",
+    ) -> None:
+        """Add the leaves of a document that stands in the text."""
+        self._documents.append((start, end, document, encode, len(self.leaves)))
+        for leaf in document.leaves:
+            place = f"{pointer}{leaf.pointer}"[:200]
+            self.add(start, start, leaf._replace(pointer=place, subject=leaf.subject or subject), str)
+
+    def rebuild(self, replaced: Mapping[int, str]) -> str:
+        """Put new texts in place of leaves; what did not change stays as it is written."""
+        changes = {i: text for i, text in replaced.items() if text != self.leaves[i].text}
+        written: list[tuple[int, int, str]] = []
+        for start, end, document, encode, first in self._documents:
+            inner = range(first, first + len(document.leaves))
+            changed = {i - first: changes.pop(i) for i in inner if i in changes}
+            if changed:
+                written.append((start, end, encode(document.rebuild(changed))))
+        for index, text in changes.items():
+            start, end, write = self._places[index]
+            written.append((start, end, write(text)))
+        pieces: list[str] = []
+        position = 0
+        for start, end, text in sorted(written):
+            pieces += [self.text[position:start], text]
+            position = end
+        return "".join([*pieces, self.text[position:]])

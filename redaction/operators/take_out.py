@@ -1,0 +1,128 @@
+"""Findings taken out of a leaf, each by its operator, and the leaf kept valid."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Iterable
+
+from redaction.canonical import canonical
+from redaction.date_shift import shift_date
+from redaction.documents.model import Leaf
+from redaction.findings import Finding
+from redaction.forms import fit
+from redaction.operator_spec import Operator, OperatorKind
+from redaction.operators.clusters import Cluster, clusters
+from redaction.operators.encrypt import encrypt
+from redaction.operators.generalize import generalize
+from redaction.operators.mask import mask
+from redaction.profile import Profile
+from redaction.scope import Scope, Taken
+from redaction.surrogates import check_collisions, digest_of, surrogate
+
+HASH_DIGITS = 12
+"""Hexadecimal digits of a pseudonym: 48 bits."""
+
+_ALIKE = frozenset({"AGE"})
+"""Entities of which many have one surrogate, which nobody can turn back."""
+
+
+def take_out(
+    leaf: Leaf, findings: Iterable[Finding], profile: Profile, scope: Scope
+) -> tuple[str, list[Taken]]:
+    """Take the profile's entities out of a leaf; gives its new text, and what was taken out.
+
+    Findings that overlap are covered by one replacement, named for the surest of them and made
+    by their strictest operator. Raises `CollisionError` where two values got one surrogate.
+    """
+    text = leaf.text
+    pieces: list[str] = []
+    taken: list[Taken] = []
+    position = 0
+    for cluster in clusters(text, findings, profile):
+        original = text[cluster.start : cluster.end]
+        if original in scope.given:
+            continue
+        item = _taken(cluster, original, leaf, scope)
+        if item.replacement == original:
+            # What may stay was not taken out.
+            continue
+        pieces += text[position : cluster.start], item.replacement
+        taken.append(item)
+        position = cluster.end
+    if not taken:
+        return text, []
+    pieces.append(text[position:])
+    new = "".join(pieces)
+    fitted = fit(leaf.form, new, text, scope.key)
+    if fitted != new:
+        # It was written as a whole, so a piece of it stands for nothing.
+        whole = len(taken) == 1 and (taken[0].start, taken[0].end) == (0, len(text))
+        one_way = leaf.form not in _KEEPS_APART or not whole
+        taken = [
+            item._replace(
+                replacement=fitted if whole else item.replacement,
+                reversible=item.reversible and not one_way,
+            )
+            for item in taken
+        ]
+    check_collisions(taken)
+    return fitted, taken
+
+
+_KEEPS_APART = frozenset({"id", "reference", "uri", "uid"})
+"""Forms whose stand-ins differ for each value and are long enough to be found again."""
+
+
+def deidentify(
+    text: str, findings: Iterable[Finding], profile: Profile, key: bytes
+) -> tuple[str, Counter[str]]:
+    """Take the profile's entities out of a text, and count them by name."""
+    new, taken = take_out(Leaf("", text), findings, profile, Scope(key))
+    return new, Counter(item.entity for item in taken)
+
+
+def _taken(cluster: Cluster, original: str, leaf: Leaf, scope: Scope) -> Taken:
+    operator, entity = cluster.operator, cluster.entity
+    reversible, digest = False, ""
+    if operator.kind is OperatorKind.SURROGATE:
+        made = surrogate(operator, entity, original, scope, leaf.subject, leaf.form)
+        new, digest = made.text, made.digest
+        reversible = entity not in _ALIKE
+    else:
+        new = _apply(operator, entity, original, leaf, scope)
+    return Taken(
+        entity,
+        original,
+        new,
+        cluster.start,
+        cluster.end,
+        reversible,
+        digest or digest_of(entity, original, scope),
+    )
+
+
+def _apply(operator: Operator, entity: str, value: str, leaf: Leaf, scope: Scope) -> str:
+    match operator.kind:
+        case OperatorKind.MASK:
+            return mask(operator, value)
+        case OperatorKind.HASH:
+            return _hash(entity, value, scope.key)
+        case OperatorKind.ENCRYPT:
+            return encrypt(entity, value, scope.key)
+        case OperatorKind.DROP:
+            return ""
+        case OperatorKind.GENERALIZE:
+            return generalize(operator, entity, value, scope, leaf.form)
+        case OperatorKind.SHIFT_DATE:
+            moved = shift_date(operator, value, scope, leaf.subject)
+            return f"<{entity}>" if moved is None or entity != "DATE_TIME" else moved
+        case _:
+            return f"<{entity}>" if operator.text is None else operator.text
+
+
+def _hash(entity: str, value: str, key: bytes) -> str:
+    message = f"{entity}\0{canonical(value, entity)}".encode("utf-8", "surrogatepass")
+    digest = hmac.digest(key, message, hashlib.sha256).hex()
+    return f"<{entity}:{digest[:HASH_DIGITS]}>"
