@@ -34,6 +34,7 @@ HEADERS = frozenset({"location", "content-location", "link", "content-dispositio
 _WHY = {
     "binary": "it is in a form that cannot be searched for personal data",
     "unreadable": "it cannot be read the one way that a search for personal data needs",
+    "partial": "it is a part of a whole (Range), at whose edge personal data may be cut in two",
     "too_large": "it is too large to be searched for personal data (limits.max_body)",
     "search_failed": "the search for personal data failed",
 }
@@ -103,6 +104,9 @@ class Answer:
         if self._rules is not None:
             if kind is AnswerKind.BINARY and self._rules.opaque != "pass":
                 self._failed("binary")
+            elif self._response.status_code == 206:
+                # A value may lie across its edge.
+                self._failed("partial")
             elif kind is AnswerKind.EVENTS and answer_layer.installed:
                 self._by_pieces(self._searched_events())
             elif self._too_large():
@@ -297,12 +301,13 @@ class Answer:
         except RedactionFailed:
             self._failed("search_failed")
             new = None
-        if new is None or new == data:
-            response.raw_content = raw
-            return
-        drop_checksums(response)
-        response.headers.pop("content-encoding", None)
-        response.raw_content = new
+        if new is not None and new != data:
+            drop_checksums(response)
+            response.headers.pop("content-encoding", None)
+            raw = new
+        response.raw_content = raw
+        if "transfer-encoding" not in response.headers:
+            response.headers["content-length"] = str(len(raw))
 
     async def _new_body(self, data: bytes) -> bytes:
         if not data:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from addons.exchange import Exchange
 from addons.services import Services
@@ -22,7 +22,8 @@ class AnswerRules:
     rules: RuleSet
     first: str
     """The id of the first of them, for a denial."""
-    opaque: str
+    opaque: Literal["refuse", "pass"]
+    """What becomes of what nobody can search in it."""
     passes: bool
     """Whether an answer goes on as it is where nothing can be taken out of it for certain."""
 

@@ -6,9 +6,6 @@ from this agent, and goes back to it alone.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 from collections.abc import Awaitable, Sequence
 
 from mitmproxy import http
@@ -22,11 +19,9 @@ from addons.exchange import Exchange, exchange_of
 from addons.redact_events import EventRedactor
 from addons.redactor import Part, RawBody, RedactionFailed
 from addons.services import Services
-from addons.way_back import WayBack, Ways
-from ledger import LedgerError
+from addons.signed_requests import Changed, check
+from addons.way_back import WayBack
 from redaction import Redacted, RedactionError
-
-logger = logging.getLogger(__name__)
 
 
 class Answers:
@@ -36,6 +31,10 @@ class Answers:
         self._services = services
         self._policy = AnswerPolicy(services)
         self._way_back = WayBack()
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Look up what is wanted of the answer while the policy that decided is in force."""
+        self._policy.rules(exchange_of(flow).decision)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Ask for an answer that can be read."""
@@ -55,9 +54,10 @@ class Answers:
                     rule=rules.first,
                 )
             return
-        headers["accept-encoding"] = "identity"
-        if rules is not None:
-            # A value may be cut in two by them.
+        if not _signed(flow.request, "accept-encoding"):
+            headers["accept-encoding"] = "identity"
+        if rules is not None and not _signed(flow.request, "range"):
+            # A value may be cut in two by it.
             for name in ("range", "if-range"):
                 headers.pop(name, None)
 
@@ -85,26 +85,13 @@ class Answers:
         rules: AnswerRules | None,
     ) -> None:
         exchange.answer_status = response.status_code
-        ways = await self._ways(exchange)
+        ways = None
+        if exchange.restores:
+            ways = await self._way_back.of(self._services.vault, exchange)
         answer = Answer(self._services, self._policy, flow, exchange, rules, ways)
         await answer.headers()
         if exchange.answer_denial is None and kind is not AnswerKind.NONE:
             answer.begin(kind)
-
-    async def _ways(self, exchange: Exchange) -> Ways | None:
-        """Give the way back for this agent's conversation."""
-        if not exchange.restores or exchange.agent is None:
-            return None
-        tenant, session = exchange.agent.tenant, exchange.vault_session
-        vault = self._services.vault
-        try:
-            mapping = await asyncio.to_thread(vault.mapping, tenant, session, time.time())
-        except LedgerError as error:
-            # Its surrogates stay in the answer: nothing is told that should not be.
-            logger.warning("An answer is not restored. %s", error)
-            exchange.answer_problem = "vault_unavailable"
-            return None
-        return self._way_back.ways((tenant, session), mapping)
 
     async def answer_piece(self, flow: http.HTTPFlow) -> None:
         """Search a piece of an answer."""
@@ -169,3 +156,7 @@ class Answers:
         for result in results:
             exchange.redacted_answer.update(result.counts)
         return results
+
+
+def _signed(request: http.Request, header: str) -> bool:
+    return check(request, Changed(headers=[header])) is not None

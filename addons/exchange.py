@@ -70,6 +70,23 @@ class Verdict:
     close_reason: str = "internal_error"
 
 
+class SocketBack(Protocol):
+    """Something that restores the texts that a server sends through a WebSocket."""
+
+    @property
+    def holding(self) -> bool:
+        """Whether a message waits for the next one."""
+        ...
+
+    def take(self, text: str) -> list[str]:
+        """Take a whole message; gives those that go on now."""
+        ...
+
+    def release(self) -> list[str]:
+        """Give what waits."""
+        ...
+
+
 @dataclass(slots=True)
 class Socket:
     """A WebSocket: the verdict on its last message, and what has passed."""
@@ -79,6 +96,8 @@ class Socket:
     messages: int = 0
     answers: int = 0
     response_bytes: int = 0
+    back: SocketBack | None = None
+    """What makes surrogates in the server's messages values again, once there are any."""
     _verdict: Verdict = Verdict()
 
     def decided(self, verdict: Verdict) -> None:

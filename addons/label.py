@@ -69,7 +69,10 @@ class Label:
         if self._sought.revisions != revisions:
             self._sought = _Sought(
                 revisions,
-                RuleSet.of([rule for one in both for rule in one.label_rules]),
+                RuleSet.of(
+                    [rule for one in both for rule in one.label_rules],
+                    [item for one in both for item in one.recognizers],
+                ),
                 _entities(policy),
                 _entities(candidate) if candidate is not None else {},
             )
@@ -89,7 +92,7 @@ class _Sought:
 def _entities(policy: PolicySet) -> Entities:
     """Give entities by the names that finds are reported under, which may not be the policy's."""
     return {
-        label: frozenset(profile_from([{"entities": names}]).operators)
+        label: frozenset(profile_from([{"entities": names}], policy.recognizers).operators)
         for label, names in policy.labelled_entities.items()
     }
 

@@ -18,6 +18,8 @@ from addons.policy_source import SourceError
 from addons.upstream_proxy import ProxyError, ProxyPlace, check_credential, parse_place
 from addons.watch import Bounds
 from ledger import Home, default_home
+from redaction import RedactionError
+from redaction.models import engine_settings
 
 _PAST_THE_FIREWALL = (
     "ignore_hosts",
@@ -62,6 +64,7 @@ class Settings:
     hosts_file: Path | None
     redaction_workers: int
     redaction_timeout: float
+    redaction_models: Path | None
     labels: Mapping[str, str]
     bounds: Bounds
     upstream_proxy: ProxyPlace | None
@@ -118,9 +121,18 @@ def declare(loader: Loader) -> None:
         False,
         "Give the proxy names instead of addresses; no address is judged then.",
     )
-    loader.add_option("aegis_redaction_workers", int, 1, "Processes that look for personal data.")
+    loader.add_option("aegis_redaction_workers", int, 2, "Processes that look for personal data.")
     loader.add_option(
-        "aegis_redaction_timeout", int, 10, "Seconds a redaction may take before it is a denial."
+        "aegis_redaction_timeout",
+        int,
+        10,
+        "Seconds a redaction may take before it is a denial; one more for each 20 KB.",
+    )
+    loader.add_option(
+        "aegis_redaction_models",
+        str,
+        "",
+        "File that names the spaCy model of each language, as Presidio's NLP engine settings do.",
     )
     loader.add_option(
         "aegis_dns_port",
@@ -147,6 +159,7 @@ def check(options: Any) -> Settings:
             "hosts_file",
             "redaction_workers",
             "redaction_timeout",
+            "redaction_models",
             "dns_port",
             "labels",
             "upstream_proxy",
@@ -174,6 +187,12 @@ def check(options: Any) -> Settings:
         raise exceptions.OptionsError("aegis_redaction_workers: give a number from 1 to 64.")
     if not 1 <= values["redaction_timeout"] <= 600:
         raise exceptions.OptionsError("aegis_redaction_timeout: give 1 to 600 seconds.")
+    models = _file(values["redaction_models"])
+    if models is not None:
+        try:
+            engine_settings(models)
+        except RedactionError as error:
+            raise exceptions.OptionsError(f"aegis_redaction_models: {error}") from None
     if not 0 <= values["dns_port"] <= 65535:
         raise exceptions.OptionsError("aegis_dns_port: give a port from 1 to 65535, or 0 for none.")
     prison = _jail(options.aegis_jail)
@@ -209,6 +228,7 @@ def check(options: Any) -> Settings:
         hosts_file=hosts,
         redaction_workers=values["redaction_workers"],
         redaction_timeout=float(values["redaction_timeout"]),
+        redaction_models=models,
         labels=_labels(values["labels"]),
         dns_port=values["dns_port"],
         jail=prison,

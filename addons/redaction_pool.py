@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from addons.worker_pool import Worker, WorkerPool
 from redaction import (
@@ -20,6 +21,9 @@ from redaction import (
 START_SECONDS = 120.0
 """How long a worker may take to load its models."""
 
+BYTES_A_SECOND = 20_000
+"""What a search gets through at the least: a long question may take longer."""
+
 Answer = list[tuple[Finding, ...]]
 
 
@@ -30,9 +34,10 @@ class RedactionFailed(Exception):  # noqa: N818 - it ends in a denial that says 
 class RedactionPool(WorkerPool):
     """Asks the workers about texts and whole bodies."""
 
-    def __init__(self, workers: int, timeout: float) -> None:
+    def __init__(self, workers: int, timeout: float, models: Path | None = None) -> None:
+        """Take the seconds that a question may take, and the file of models by language."""
         super().__init__(
-            ["redaction.worker"],
+            ["redaction.worker", *([f"--models={models.absolute()}"] if models else [])],
             workers=workers,
             read=protocol.read_frame_async,
             limit=protocol.MAX_FRAME,
@@ -41,6 +46,8 @@ class RedactionPool(WorkerPool):
             failure=RedactionFailed,
         )
         self._timeout = timeout
+        # Else small questions would wait until large bodies are done.
+        self._large = asyncio.Semaphore(max(1, workers - 1))
         self._profile: Profile
 
     async def start(self, profile: Profile) -> None:
@@ -69,7 +76,7 @@ class RedactionPool(WorkerPool):
         """Take personal data out of a body; raises `RedactionFailed` and `RedactionError`."""
         try:
             frame = protocol.pack({"id": 0, "document": question.as_json()}, body)
-            told, content = protocol.read_answer(await self._asked(frame))
+            told, content = protocol.read_answer(await self._asked_of_body(frame))
             return read_redacted(told.get("redacted"), content)
         except ValueError as error:
             raise _failed(error) from None
@@ -78,14 +85,19 @@ class RedactionPool(WorkerPool):
         """Name the entities in a body; raises `RedactionFailed` and `RedactionError`."""
         try:
             frame = protocol.pack({"id": 0, "document": question.as_json()}, body)
-            told, _ = protocol.read_answer(await self._asked(frame))
+            told, _ = protocol.read_answer(await self._asked_of_body(frame))
             return {str(entity) for entity in told["found"]}
         except (ValueError, KeyError, TypeError) as error:
             raise _failed(error) from None
 
+    async def _asked_of_body(self, question: bytes) -> bytes:
+        async with self._large:
+            return await self._asked(question)
+
     async def _asked(self, question: bytes) -> bytes:
+        seconds = self._timeout + len(question) / BYTES_A_SECOND
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 try:
                     return await self.ask(await self.idle(), question, bytes)
                 except (OSError, EOFError):
@@ -93,7 +105,7 @@ class RedactionPool(WorkerPool):
                     return await self.ask(await self.idle(), question, bytes)
         except TimeoutError:
             raise RedactionFailed(
-                f"the search did not end within {self._timeout:g} seconds; send less at a time"
+                f"the search did not end within {seconds:.0f} seconds; send less at a time"
             ) from None
         except (OSError, EOFError, ValueError):
             raise RedactionFailed("the search process ended; try again") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from addons.redaction_pool import RedactionFailed, RedactionPool
 from redaction import (
@@ -52,8 +53,8 @@ Part = Document | RawBody
 class Redactor:
     """Finds and takes out personal data in whole documents."""
 
-    def __init__(self, *, workers: int, timeout: float) -> None:
-        self._pool = RedactionPool(workers, timeout)
+    def __init__(self, *, workers: int, timeout: float, models: Path | None = None) -> None:
+        self._pool = RedactionPool(workers, timeout, models)
         self._cache = SpanCache(CACHED_TEXTS)
 
     async def start(self, rules: RuleSet | None) -> None:

@@ -136,8 +136,12 @@ class _LongText:
 class EventRestorer:
     """Takes a stream in pieces and gives it on with values in place of surrogates."""
 
-    def __init__(self, frames: Frames, ways: WaysBack, bound: int) -> None:
+    def __init__(
+        self, frames: Frames, ways: WaysBack, bound: int, *, only_sure: bool = False
+    ) -> None:
+        """`only_sure` says that no event waits whose API is not known to speak in pieces."""
         self._frames, self._ways, self._bound = frames, ways, bound
+        self._only_sure = only_sure
         self._texts: dict[str, _LongText] = {}
         self._waiting: deque[_Waiting] = deque()
         self._size = 0
@@ -146,6 +150,12 @@ class EventRestorer:
     def holding(self) -> bool:
         """Whether a whole event waits for the next one."""
         return bool(self._waiting)
+
+    def use(self, ways: WaysBack) -> None:
+        """Take other ways back for the texts that begin from now on."""
+        if ways is not self._ways:
+            self._ways = ways
+            self._forget()
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take a piece, an empty one at the end; raises `StreamUnreadable`."""
@@ -182,7 +192,7 @@ class EventRestorer:
     def _take_texts(self, waiting: _Waiting, event: EventTexts) -> None:
         for index, text in enumerate(event.texts):
             piece = event.pieces.get(index)
-            if piece is None:
+            if piece is None or (self._only_sure and not piece.sure):
                 waiting.new[index] = self._ways.text(text.text)
             else:
                 self._long(piece).feed(waiting, index, text.text)
@@ -196,6 +206,8 @@ class EventRestorer:
             return
         if text.strip() == "[DONE]":
             self._end()
+        elif self._only_sure:
+            waiting.new[0] = self._ways.text(text)
         else:
             self._long(Piece(_BARE, sure=False, code=False)).feed(waiting, 0, text)
 

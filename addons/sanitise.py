@@ -20,6 +20,7 @@ from ledger import LedgerError, VaultCollision
 from redaction import (
     CollisionError,
     HeaderDocument,
+    Opaque,
     Redacted,
     RedactionError,
     RuleSet,
@@ -101,7 +102,8 @@ class Sanitise:
                 )
 
     async def _apply(self, flow: http.HTTPFlow, exchange: Exchange, rules: RuleSet) -> None:
-        parts, sent = parts_of(flow.request, exchange, rules.profile.images)
+        opaque: Opaque = "pass" if rules.profile.images == "pass" else "refuse"
+        parts, sent = parts_of(flow.request, exchange, opaque)
         salt = self._key(f"commitment {exchange.id}")
         session = exchange.vault_session
         for attempt in range(ATTEMPTS):

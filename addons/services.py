@@ -139,6 +139,7 @@ class Services:
         self.redactor = Redactor(
             workers=settings.redaction_workers,
             timeout=settings.redaction_timeout,
+            models=settings.redaction_models,
         )
         self.spans = Spans(settings.otlp_endpoint)
         self.evaluator = _evaluator(settings.opa_url)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from addons.exchange import Exchange
 from addons.json_texts import JsonTexts
+from ledger import LedgerError, Vault
 from redaction import RedactionError, UrlDocument, parse_document
 from redaction.media_type import looks_like_json
 from redaction.restore import Restorer
+
+logger = logging.getLogger(__name__)
 
 MAX_SESSIONS = 256
 """Conversations whose restorers are kept; to make one takes a while where they are long."""
@@ -87,6 +94,21 @@ class WayBack:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, str], tuple[Any, Ways]] = OrderedDict()
+
+    async def of(self, vault: Vault, exchange: Exchange) -> Ways | None:
+        """Give the ways back of an exchange's conversation, None where it has no surrogates."""
+        agent = exchange.agent
+        if agent is None:
+            return None
+        where = (agent.tenant, exchange.vault_session)
+        try:
+            mapping = await asyncio.to_thread(vault.mapping, where[0], where[1], time.time())
+        except LedgerError as error:
+            # Its surrogates stay in the answer: nothing is told that should not be.
+            logger.warning("An answer is not restored. %s", error)
+            exchange.answer_problem = "vault_unavailable"
+            return None
+        return self.ways(where, mapping)
 
     def ways(self, where: tuple[str, str], mapping: Mapping[str, str]) -> Ways | None:
         """Give the ways back of a conversation, None where it has no surrogates."""

@@ -10,10 +10,13 @@ import jiter
 from mitmproxy import ctx, http
 from wsproto.frame_protocol import CloseReason
 
-from addons.exchange import METADATA_KEY, Exchange, Verdict, exchange_of, new_id
+from addons.exchange import METADATA_KEY, Exchange, Socket, Verdict, exchange_of, new_id
 from addons.guard import Guard
 from addons.identify import may_call
 from addons.services import Services
+from addons.socket_answers import SocketAnswers
+from addons.way_back import WayBack
+from addons.websocket_layer import MAX_ANSWER_BYTES
 from ledger import LedgerError
 
 METHOD = "WEBSOCKET"
@@ -34,6 +37,7 @@ class Websocket:
     def __init__(self, services: Services, steps: Sequence[Any]) -> None:
         self._services = services
         self._request = Guard(steps).hook("request")
+        self._way_back = WayBack()
 
     def websocket_start(self, flow: http.HTTPFlow) -> None:
         """Let an open socket be silent for longer than a request."""
@@ -68,10 +72,22 @@ class Websocket:
             reason = said.encode()[:_REASON_BYTES].decode("utf-8", "ignore")
             socket.decided(Verdict(None, int(code), reason))
             return
+        if exchange.restores:
+            await self._restore_answers(socket, exchange)
         socket.messages += 1
         opened.request_bytes += len(content)
         socket.unchanged = exchange.observing
         socket.decided(Verdict(content if exchange.observing else message.request.raw_content))
+
+    async def _restore_answers(self, socket: Socket, exchange: Exchange) -> None:
+        """Have the server's messages restored from now on, with all that is known by now."""
+        ways = await self._way_back.of(self._services.vault, exchange)
+        if ways is None:
+            return
+        if isinstance(socket.back, SocketAnswers):
+            socket.back.use(ways)
+        else:
+            socket.back = SocketAnswers(ways, MAX_ANSWER_BYTES)
 
     def _as_request(
         self, flow: http.HTTPFlow, opened: Exchange, content: bytes, *, text: bool

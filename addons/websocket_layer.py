@@ -23,6 +23,7 @@ from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 from wsproto.utilities import split_comma_header
 
+from addons.answer_layer import QUIET_SECONDS
 from addons.exchange import METADATA_KEY, Exchange, Socket
 
 MAX_FRAGMENTS = 4096
@@ -95,6 +96,11 @@ class FirewallWebsocketLayer(stock.WebsocketLayer):
         # Without an exchange there is no verdict, and nothing passes.
         self._socket = found or Socket()
         self._size = 0
+        self._said: list[str] = []
+        self._said_size = 0
+        self._within = False
+        """True while a message of the server goes on part by part."""
+        self._clock = False
         self._pings: deque[bytes] = deque(maxlen=MAX_PINGS)
 
     def start(self, _: events.Event) -> layer.CommandGenerator[None]:
@@ -125,6 +131,8 @@ class FirewallWebsocketLayer(stock.WebsocketLayer):
 
     def relay_messages(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Relay what came in."""
+        if isinstance(event, events.Wakeup):
+            yield from self._release()
         if not isinstance(event, events.ConnectionEvent):
             return
         from_client = event.connection == self.context.client
@@ -149,6 +157,10 @@ class FirewallWebsocketLayer(stock.WebsocketLayer):
         if isinstance(ws_event, wsproto.events.Message):
             self._socket.response_bytes += len(ws_event.data)
             self._socket.answers += ws_event.message_finished
+            if isinstance(ws_event.data, str) and (self._socket.back or self._said):
+                yield from self._restore(ws_event)
+                return
+            self._within = not ws_event.message_finished
             yield self.client_ws.send2(
                 type(ws_event)(data=ws_event.data, message_finished=ws_event.message_finished)
             )
@@ -156,6 +168,41 @@ class FirewallWebsocketLayer(stock.WebsocketLayer):
             if isinstance(ws_event, wsproto.events.Ping):
                 self._pings.append(bytes(ws_event.payload))
             yield self.client_ws.send2(ws_event)
+
+    def _restore(self, part: wsproto.events.Message[Any]) -> layer.CommandGenerator[None]:
+        """Put a text of the server together and make surrogates in it values again."""
+        back = self._socket.back
+        if self._within:
+            # Its first parts went on before there was a surrogate.
+            self._within = not part.message_finished
+            yield self.client_ws.send2(
+                type(part)(data=part.data, message_finished=part.message_finished)
+            )
+            return
+        self._said.append(part.data)
+        self._said_size += len(part.data)
+        if not part.message_finished and self._said_size <= MAX_ANSWER_BYTES:
+            return
+        text = "".join(self._said)
+        self._said.clear()
+        self._said_size = 0
+        if not part.message_finished or back is None:
+            self._within = not part.message_finished
+            yield self.client_ws.send2(
+                wsproto.events.TextMessage(text, message_finished=part.message_finished)
+            )
+            return
+        for message in back.take(text):
+            yield self.client_ws.send2(wsproto.events.TextMessage(message))
+        if back.holding and not self._clock:
+            self._clock = True
+            yield commands.RequestWakeup(QUIET_SECONDS)
+
+    def _release(self) -> layer.CommandGenerator[None]:
+        self._clock = False
+        if self._socket.back is not None and self.client_ws.state is ConnectionState.OPEN:
+            for message in self._socket.back.release():
+                yield self.client_ws.send2(wsproto.events.TextMessage(message))
 
     def _from_client(self, ws_event: wsproto.events.Event) -> layer.CommandGenerator[None]:
         if isinstance(ws_event, wsproto.events.Message):
@@ -206,6 +253,7 @@ class FirewallWebsocketLayer(stock.WebsocketLayer):
     ) -> layer.CommandGenerator[None]:
         """Close both sides; `from_client` is None when it is the firewall that ends it."""
         assert self.flow.websocket is not None
+        yield from self._release()
         data = self.flow.websocket
         data.timestamp_end, data.closed_by_client = time.time(), bool(from_client)
         data.close_code, data.close_reason = code, reason

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from redaction.custom import recognizers_of
-from redaction.documents.model import JOINED_HINT
 from redaction.documents.json_body import inner_fields
+from redaction.documents.model import JOINED_HINT
 from redaction.encoded import decoded_words
 from redaction.entities import ENTITIES, NER_ENTITIES
 from redaction.errors import RedactionError
@@ -17,7 +17,9 @@ from redaction.findings import Finding
 from redaction.models import load_models
 from redaction.ner import NameFinder
 from redaction.normalise import Normalised, normalise
+from redaction.plain_values import only_entities
 from redaction.recognizers import Recognizer, finder
+from redaction.recognizers.custom import CustomRecognizer
 from redaction.search import DEFAULT_THRESHOLD, Search
 from redaction.segments import prose, windows
 from redaction.tables import TABLE_HINT, table_cells
@@ -88,7 +90,18 @@ class Analyzer:
             inner = entity_of_field(name, value)
             if inner in wanted and inner is not None:
                 found.append(Finding(start, end, inner, _FIELD_SCORE, _BY_FIELD))
-        found += _search(text, finders, PROBE_DEPTH)
+        only = only_entities(text)
+        if only is None:
+            found += _search(text, finders, PROBE_DEPTH)
+        else:
+            found += _patterns(
+                text,
+                [
+                    each
+                    for each in finders
+                    if each[0] in only or isinstance(each[1], CustomRecognizer)
+                ],
+            )
         if _BARE_NINE.fullmatch(text) and is_quantity(hint):
             found = [f._replace(score=min(f.score, _QUANTITY_SCORE)) for f in found]
         return found

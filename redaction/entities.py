@@ -23,6 +23,7 @@ OWN_ENTITIES = frozenset(
         "DEVICE_ID",
         "BIOMETRIC_ID",
         "UNIQUE_ID",
+        "US_DRIVER_LICENSE",
         "PASSPORT",
         "NATIONAL_ID",
         "USERNAME",
@@ -49,7 +50,6 @@ STOCK_RECOGNIZERS = {
     "UK_NHS": "NhsRecognizer",
     "UK_NINO": "UkNinoRecognizer",
     "US_BANK_NUMBER": "UsBankRecognizer",
-    "US_DRIVER_LICENSE": "UsLicenseRecognizer",
     "US_ITIN": "UsItinRecognizer",
     "US_MBI": "UsMbiRecognizer",
     "US_NPI": "UsNpiRecognizer",
@@ -60,7 +60,6 @@ STOCK_RECOGNIZERS = {
 DIGIT_OR_AT_ENTITIES = frozenset(
     {
         "US_SSN",
-        "EMAIL_ADDRESS",
         "PHONE_NUMBER",
         "CREDIT_CARD",
         "IP_ADDRESS",

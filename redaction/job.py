@@ -23,6 +23,7 @@ from redaction.findings import Finding
 from redaction.models.propagate import propagate
 from redaction.operators import Scope, Taken, take_out
 from redaction.places import place_of
+from redaction.plain_values import is_plain_date
 from redaction.profile import Profile
 from redaction.span_cache import needs_analysis
 
@@ -63,7 +64,12 @@ class Job:
         self._profile = profile
         self.leaves: list[Leaf] = [leaf for document in documents for leaf in document.leaves]
         self._asked: dict[tuple[str, str], int] = {}
-        self._questions = [self._ask(leaf.hint, leaf.text) for leaf in self.leaves]
+        operators = profile.operators.values()
+        self._strictest = max((each.strictness for each in operators), default=(0, 0, 0))
+        self._questions = [
+            None if self._is_settled(leaf) else self._ask(leaf.hint, leaf.text)
+            for leaf in self.leaves
+        ]
         self._joined: list[tuple[int, JoinedView, int]] = []
         offset = 0
         for document in documents:
@@ -76,8 +82,15 @@ class Job:
         self.hints = [hint for hint, _ in self._asked]
         self.texts = [text for _, text in self._asked]
 
+    def _is_settled(self, leaf: Leaf) -> bool:
+        """Tell whether a leaf goes as a whole, whatever else a search might find in it."""
+        operator = self._profile.operators.get(leaf.entity) if leaf.entity else None
+        return operator is not None and (
+            operator.strictness >= self._strictest or is_plain_date(leaf)
+        )
+
     def _ask(self, hint: str, text: str) -> int | None:
-        if not needs_analysis(text, self._profile):
+        if not needs_analysis(text, self._profile, hint):
             return None
         return self._asked.setdefault((hint, text), len(self._asked))
 

@@ -15,6 +15,11 @@ _UNDECOMPOSED = str.maketrans(
 )
 
 
+def word_set(text: str) -> frozenset[str]:
+    """Give the words of a text."""
+    return frozenset(text.split())
+
+
 def fold(word: str) -> str:
     """Give a word as the lists have it: lower case, without accents."""
     word = word.lower()
@@ -28,6 +33,12 @@ def fold(word: str) -> str:
 def words() -> frozenset[str]:
     """Common English words and shorthand of clinics, some of which are names too."""
     return _read("words") | frozenset(word for word in clinical() if len(word) > _SHORTHAND)
+
+
+@functools.cache
+def rare_words() -> frozenset[str]:
+    """Rarer words, which are no names."""
+    return _read("rare_words")
 
 
 @functools.cache
@@ -119,44 +130,50 @@ def places() -> frozenset[str]:
     return states() | _read("countries")
 
 
-STATE_CODES = frozenset(
+STATE_CODES = word_set(
     """
-    AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM
-    NY NC ND OH OK OR PA PR RI SC SD TN TX UT VT VA WA WV WI WY ON QC BC AB MB SK NS NB NL PE
-    """.split()
+    AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ
+    NM NY NC ND OH OK OR PA PR RI SC SD TN TX UT VT VA WA WV WI WY ON QC BC AB MB SK NS NB NL PE
+    """
 )
-MONTHS = frozenset(
+MONTHS = word_set(
     """
-    january february march april may june july august september october november december
-    jan feb mar apr jun jul aug sep sept oct nov dec
-    """.split()
+    january february march april may june july august september october november december jan feb
+    mar apr jun jul aug sep sept oct nov dec
+    """
 )
-WEEKDAYS = frozenset(
+WEEKDAYS = word_set(
     """
-    monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thurs fri sat sun
-    """.split()
+    monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thurs fri sat
+    sun
+    """
 )
 
 _SHORT, _SHORTHAND = 3, 4
 _DRUG_ENDINGS = tuple(
+    word_set(
+        """
+    mab nib pril sartan statin olol dipine azole mycin cillin floxacin azepam zolam prazole
+    gliptin gliflozin glutide caine oxetine triptan cycline tidine thiazide semide parin xaban
+    grel setron codone morphone lukast terol sone solone profen coxib barbital bactam penem vir
+    vudine platin taxel rubicin idone
     """
-    mab nib pril sartan statin olol dipine azole mycin cillin floxacin azepam zolam prazole gliptin
-    gliflozin glutide caine oxetine triptan cycline tidine thiazide semide parin xaban grel setron
-    codone morphone lukast terol sone solone profen coxib barbital bactam penem vir vudine platin
-    taxel rubicin idone
-    """.split()
+    )
 )
 _SHORTEST_DRUG = 7
 # Endings of English and of medicine's Greek and Latin that names of people hardly ever have.
 _TECHNICAL_ENDINGS = tuple(
+    word_set(
+        """
+    ing ings ted sed ked ped zed ved ced ied ded ly tion tions sion sions ment ments ness ities
+    ity able ible ous ive ives ical ically ular ectomy ectomies otomy ostomy oscopy oscopic scope
+    scopes plasty itis osis oses iasis oma omas omata emia emic uria pathy gram grams graphy
+    graphic algia rrhea rrhage lysis stasis trophy trophic plegia paresis ology ologic ologist
+    genic graft cyte cytes philia penia rrhaphy desis pexy cele ectasis phagia phasia pnea cardia
+    megaly sclerosis spasm tropin toxin zyme zymes amine oxide ization ized izing less ful ship
+    ward wards wise tory tous ious eous ae ides ngeal eal enal
     """
-    ing ings ted sed ked ped zed ved ced ied ded ly tion tions sion sions ment ments ness ities ity able
-    ible ous ive ives ical ically ular ectomy ectomies otomy ostomy oscopy oscopic scope scopes plasty itis
-    osis oses iasis oma omas omata emia emic uria pathy gram grams graphy graphic algia rrhea rrhage lysis
-    stasis trophy trophic plegia paresis ology ologic ologist genic graft cyte cytes philia penia rrhaphy
-    desis pexy cele ectasis phagia phasia pnea cardia megaly sclerosis spasm tropin toxin zyme zymes amine
-    oxide ization ized izing less ful ship ward wards wise tory tous ious eous
-    """.split()
+    )
 )
 _SHORTEST_TERM = 6
 

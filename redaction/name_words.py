@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from redaction import lexicon
-from redaction.lexicon import fold
+from redaction.lexicon import fold, word_set
 
 GIVEN, SURE_GIVEN, USUAL_GIVEN = 1, 2, 4
 SURNAME, SURE_SURNAME = 8, 16
@@ -16,53 +16,56 @@ WORD, CLINICAL, DRUG = 32, 64, 128
 EPONYM, SURE_EPONYM = 256, 512
 PLACE, CITY, CALENDAR = 1024, 2048, 4096
 TITLE, CREDENTIAL, NOBODY = 8192, 16384, 32768
-SHORTHAND = 65536
+SHORTHAND, TERM = 65536, 131072
 
 NAME = GIVEN | SURNAME
 SURE_NAME = SURE_GIVEN | SURE_SURNAME
 
-TITLES = frozenset(
+TITLES = word_set(
     """
-    dr dr. mr mr. mrs mrs. ms ms. miss mx mx. prof prof. professor doctor nurse sister rev rev. reverend
-    father fr. pastor rabbi imam sir dame madam capt capt. captain sgt sgt. sergeant lt lt. lieutenant
-    col col. colonel maj. officer detective judge justice senator sen. gov. governor hon. sr. sra. srta.
-    señor señora señorita herr frau monsieur madame mme mme. mlle dott. dott.ssa sig. sig.ra dra dra.
-    drs. doc president ambassador minister sheriff deputy constable nurse coach chief
-    """.split()
+    dr dr. mr mr. mrs mrs. ms ms. miss mx mx. prof prof. professor doctor nurse sister rev rev.
+    reverend father fr. pastor rabbi imam sir dame madam capt capt. captain sgt sgt. sergeant lt
+    lt. lieutenant col col. colonel maj. officer detective judge justice senator sen. gov.
+    governor hon. sr. sra. srta. señor señora señorita herr frau monsieur madame mme mme. mlle
+    dott. dott.ssa sig. sig.ra dra dra. drs. doc president ambassador minister sheriff deputy
+    constable nurse coach chief
+    """
 )
-CREDENTIALS = frozenset(
+CREDENTIALS = word_set(
     """
-    md m.d m.d. do d.o d.o. rn r.n r.n. lpn lvn np n.p. fnp fnp-c fnp-bc dnp aprn arnp crna cnm pa pa-c
-    p.a p.a. phd ph.d ph.d. psyd pharmd pharm.d rph dds d.d.s. dmd d.m.d dvm dpm d.p.m od o.d. pt dpt ot
-    otr otr/l slp lcsw msw lmft lpc lmhc bcba mph mba ma ms msn bsn facs facc facp face facog frcs frcp
-    mrcp mbbs mbchb esq esq. cpa rd rdn ldn rrt emt cna cma ccc-slp mha jd
-    """.split()
+    md m.d m.d. do d.o d.o. rn r.n r.n. lpn lvn np n.p. fnp fnp-c fnp-bc dnp aprn arnp crna cnm
+    pa pa-c p.a p.a. phd ph.d ph.d. psyd pharmd pharm.d rph dds d.d.s. dmd d.m.d dvm dpm d.p.m od
+    o.d. pt dpt ot otr otr/l slp lcsw msw lmft lpc lmhc bcba mph mba ma ms msn bsn facs facc facp
+    face facog frcs frcp mrcp mbbs mbchb esq esq. cpa rd rdn ldn rrt emt cna cma ccc-slp mha jd
+    """
 )
-SUFFIXES = frozenset("jr jr. sr sr. ii iii iv".split())
-PARTICLES = frozenset(
+SUFFIXES = word_set("jr jr. sr sr. ii iii iv")
+PARTICLES = word_set(
     """
-    van von de del della der den di da dos das du la le los las el al bin bint ibn ben abu y ter ten
-    af av zu zur vom dal dela st st. san santa mac mc o d' l' ap
-    """.split()
+    van von de del della der den di da dos das du la le los las el al bin bint ibn ben abu y ter
+    ten af av zu zur vom dal dela st st. san santa mac mc o d' l' ap
+    """
 )
 
-_NOBODY = frozenset(
+_NOBODY = word_set(
     """
-    ace ai api app apple aws azure android chrome claude gemini gpt chatgpt copilot siri alexa google bing
-    docker kubernetes postgres mysql redis mongo oracle linux unix windows mac macos ios ubuntu debian
-    python ruby java kotlin swift rust go scala perl julia django flask rails react angular vue node
-    json xml html css sql http https url uri jwt oauth github gitlab jira slack zoom teams outlook gmail
-    christmas thanksgiving easter halloween god jesus christ allah bible koran quran internet english
-    spanish french german chinese arabic hindi portuguese russian italian japanese korean vietnamese latin
-    medicare medicaid hipaa fda who nih cms apollo mercury venus mars jupiter saturn neptune pluto
-    the a an this that these those and or but if in on at to of for with from by as is was are be it he
-    she we they you his her our their my your all any some no not so do does did has had have can could
-    would should there here then than when while which who whom what how why where also more most very
-    just only after before during since until about into over under per via upon each every both
-    iban aadhaar aadhar pan swift bic vat scan sample example test name address phone number account
-    hello hi hey dear thanks thank regards sincerely cheers best kind warm yours please sorry welcome
-    monsieur madame note date subject re fwd cc bcc from to sent ok okay yes
-    """.split()
+    ace ai api app apple aws azure android chrome claude gemini gpt chatgpt copilot siri alexa
+    google bing docker kubernetes postgres mysql redis mongo oracle linux unix windows mac macos
+    ios ubuntu debian python ruby java kotlin swift rust go scala perl julia django flask rails
+    react angular vue node json xml html css sql http https url uri jwt oauth github gitlab jira
+    slack zoom teams outlook gmail christmas thanksgiving easter halloween god jesus christ allah
+    bible koran quran internet english spanish french german chinese arabic hindi portuguese
+    russian italian japanese korean vietnamese latin medicare medicaid hipaa fda who nih cms
+    apollo mercury venus mars jupiter saturn neptune pluto the a an this that these those and or
+    but if in on at to of for with from by as is was are be it he she we they you his her our
+    their my your all any some no not so do does did has had have can could would should there
+    here then than when while which who whom what how why where also more most very just only
+    after before during since until about into over under per via upon each every both iban
+    aadhaar aadhar pan swift bic vat scan sample example test name address phone number account
+    mom dad mum mother father brother sister son daughter wife husband aunt uncle grandma grandpa
+    baby hello hi hey dear thanks thank regards sincerely cheers best kind warm yours please
+    sorry welcome monsieur madame note date subject re fwd cc bcc from to sent ok okay yes
+    """
 )
 
 _LETTER = r"[^\W\d_]"
@@ -70,7 +73,9 @@ _CAPITAL = r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0100-\u0178\u0391-\u03a9\u0410-\u04
 CAPITALISED = re.compile(
     rf"(?<![\w@#\\$])(?:{_CAPITAL}\.(?![a-z])|{_CAPITAL}{_LETTER}*+(?:['’\-]{_LETTER}++){{0,3}}+)"
 )
-ANY_WORD = re.compile(rf"(?<![\w@#\\$])(?:[a-z]\.(?![a-z])|{_LETTER}++(?:['’\-]{_LETTER}++){{0,3}}+)")
+ANY_WORD = re.compile(
+    rf"(?<![\w@#\\$])(?:[a-z]\.(?![a-z])|{_LETTER}++(?:['’\-]{_LETTER}++){{0,3}}+)"
+)
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _CAMEL_NAME = re.compile(r"(?:Mac|Mc|De|Di|La|Le|Van|Von|Del|Fitz|St|O|D)['’]?[A-Z]")
 
@@ -104,6 +109,7 @@ def kinds_of_words() -> dict[str, int]:
         (SURNAME, lexicon.surnames()),
         (SURE_SURNAME, lexicon.sure_surnames()),
         (WORD, lexicon.words()),
+        (TERM, lexicon.rare_words()),
         (CLINICAL, lexicon.clinical() - lexicon.shorthand()),
         (SHORTHAND, lexicon.shorthand()),
         (NOBODY, lexicon.peoples()),
@@ -122,7 +128,9 @@ def kinds_of_words() -> dict[str, int]:
     return kinds
 
 
-def words_in(text: str, start: int = 0, end: int | None = None, any_case: bool = False) -> Iterator[Word]:
+def words_in(
+    text: str, start: int = 0, end: int | None = None, any_case: bool = False
+) -> Iterator[Word]:
     """Give the words of a text that begin with a capital, or all of them."""
     kinds = kinds_of_words()
     pattern = ANY_WORD if any_case else CAPITALISED
@@ -152,7 +160,7 @@ def _unlisted(value: str, folded: str, kinds: dict[str, int]) -> int:
         return NOBODY
     if lexicon.is_drug(folded):
         return DRUG
-    return WORD if lexicon.is_technical(folded) else 0
+    return TERM if lexicon.is_technical(folded) else 0
 
 
 def _hyphenated(value: str, folded: str, kinds: dict[str, int]) -> int:

@@ -22,7 +22,7 @@ MAX_PASSES = 3
 
 _ESCAPED = (
     r"[%&\\<]|=[0-9A-F]{2}|=\r?\n|[0-9-][`*~]{1,3}[0-9-]|[`*~]-[`*~]|U\+[0-9A-Fa-f]{4}"
-    r"|[0-9A-Za-z][\"']\s?(?:[+.&]|\|\|)\s?[\"']|\+[A-Za-z0-9+/]{3,}-"
+    r"|[0-9A-Za-z/+-][\"']\s?(?:[+.&]|\|\|)\s?[\"']|\+[A-Za-z0-9+/]{3,}-"
 )
 _SUSPECT = re2.compile(rf"[\x{{80}}-\x{{10ffff}}]|{_ESCAPED}|{GATE}")
 _HAS_ESCAPES = re2.compile(_ESCAPED)

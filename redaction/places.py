@@ -20,7 +20,6 @@ _SEGMENT = re.compile(
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,2}(?![0-9])|[_.:#@ -]+")
 
 
-@functools.lru_cache(maxsize=4096)
 def place_of(pointer: str) -> str:
     """Give a pointer with all in it blanked out that is not the vocabulary of formats.
 
@@ -29,6 +28,7 @@ def place_of(pointer: str) -> str:
     return "/".join([_told(part) for part in pointer[:400].split("/")])[:MAX_CHARS]
 
 
+@functools.lru_cache(maxsize=4096)
 def _told(part: str) -> str:
     if _SEGMENT.fullmatch(part):
         return part

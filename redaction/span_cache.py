@@ -7,7 +7,9 @@ import re
 import secrets
 from collections import OrderedDict
 
+from redaction.field_names import entity_of_field
 from redaction.findings import Finding
+from redaction.plain_values import only_entities
 from redaction.profile import Profile
 
 MAX_FINDINGS = 1_000
@@ -78,10 +80,16 @@ _PROTOCOL_WORDS = _set_of(
 """Keys and values of common APIs, which are nobody's name."""
 
 
-def needs_analysis(text: str, profile: Profile) -> bool:
-    """Tell whether the text could hold an entity of the profile; False only where it cannot."""
+def needs_analysis(text: str, profile: Profile, hint: str = "") -> bool:
+    """Tell whether the text could hold an entity of the profile; False only where it cannot.
+
+    `hint` are the names of the fields it stands in.
+    """
     if len(text) > _SHORT:
         return True
+    only = only_entities(text)
+    if only is not None and not profile.recognizers and only.isdisjoint(profile.operators):
+        return entity_of_field(hint, text) is not None
     if text in _PROTOCOL_WORDS or not profile.operators:
         return False
     if profile.needs_digit_or_at:

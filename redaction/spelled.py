@@ -13,7 +13,6 @@ _DIGITS = {
     word: str(value)
     for words in (
         "zero one two three four five six seven eight nine",
-        "oh won too tree fower fife six seven ate niner",
         "cero uno dos tres cuatro cinco seis siete ocho nueve",
         "zéro un deux trois quatre cinq six sept huit neuf",
         "null eins zwei drei vier fünf sechs sieben acht neun",
@@ -21,28 +20,32 @@ _DIGITS = {
         "zero um dois três quatro cinco seis sete oito nove",
     )
     for value, word in enumerate(words.split())
-    # Words that mean something else in prose, and no digit in any phrase of numbers.
-    if word not in {"won", "too", "tree", "fower", "fife", "ate"}
-} | {"nought": "0", "naught": "0", "zwo": "2", "fuenf": "5", "tres": "3", "meia": "6"}
+} | {
+    "oh": "0",
+    "niner": "9",
+    "nought": "0",
+    "naught": "0",
+    "zwo": "2",
+    "fuenf": "5",
+    "tres": "3",
+    "meia": "6",
+}
 _TEENS = {
-    word: str(value)
-    for value, word in enumerate(
-        ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"],
-        10,
-    )
-}
+    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14",
+    "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
+}  # fmt: skip
 _TENS = {
-    word: str(value)
-    for value, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
-}
+    "twenty": "2", "thirty": "3", "forty": "4", "fifty": "5", "sixty": "6", "seventy": "7",
+    "eighty": "8", "ninety": "9",
+}  # fmt: skip
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
-_DASHES = ["dash", "hyphen", "minus", "guion", "guión", "tiret", "strich", "bindestrich", "trattino", "traço"]
+_DASH = "dash|hyphen|minus|gui[oó]n|tiret|strich|bindestrich|trattino|traço"
 
 _WORD = "|".join(sorted([*_DIGITS, *_TEENS, *_TENS, *_TIMES, "hundred"], key=len, reverse=True))
 _ITEM = rf"(?:(?:{_WORD})|[0-9]{{1,4}})"
-_BETWEEN = rf"[\s,.;/_|-]{{1,4}}(?:(?:{'|'.join([*_DASHES, 'space', 'dot', 'point', 'slash', 'and', 'then'])})[\s,.]{{1,3}})?"
+_BETWEEN = rf"[\s,.;/_|-]{{1,4}}(?:(?:{_DASH}|space|dot|point|slash|and|then)[\s,.]{{1,3}})?"
 _RUN = re2.compile(rf"(?i)\b{_ITEM}(?:{_BETWEEN}{_ITEM}){{2,}}\b")
-_ITEMS = re.compile(rf"(?P<word>{_WORD})|(?P<digits>[0-9]+)|(?P<dash>{'|'.join(_DASHES)})", re.I)
+_ITEMS = re.compile(rf"(?P<word>{_WORD})|(?P<digits>[0-9]+)|(?P<dash>{_DASH})", re.I)
 _HAS_WORD = re.compile(rf"(?:{_WORD})", re.IGNORECASE)
 _DASHED = re.compile(r"\s-\s")
 _LEAST_DIGITS = 4
@@ -66,42 +69,34 @@ def _edits(text: str, start: int, end: int) -> Iterator[Edit]:
     position, times, tens = start, 1, False
     for item in _ITEMS.finditer(text, start, end):
         first, last = item.span()
-        between = text[position:first]
-        dash = "-" if _DASHED.search(between) and not tens else ""
-        if position < first:
-            yield position, first, dash
         word = item[0].lower()
-        new = ""
-        if item["digits"]:
-            new = word
-        elif item["dash"]:
-            new = "-"
-        elif word in _TIMES:
+        if position < first and times == 1:
+            dash = "-" if _DASHED.search(text[position:first]) and not tens else ""
+            yield position, first, dash
+            position = first
+        if word in _TIMES:
+            # It goes with the digit that it doubles.
             times = _TIMES[word]
-        elif word in _TENS:
-            # A digit behind it is its second one; without one it is a nought.
-            new = _TENS[word] if _digit_follows(text, last, end) else _TENS[word] + "0"
-        elif word in _TEENS:
-            new = _TEENS[word]
-        elif word == "hundred":
-            new = "" if _number_follows(text, last, end) else "00"
-        else:
-            new = _DIGITS[word] * times
-        if word not in _TIMES:
-            times = 1
-        tens = word in _TENS
-        yield first, last, new
-        position = last
+            continue
+        yield position, last, _digits(text, item, end) * times
+        position, times, tens = last, 1, word in _TENS
+    if position < end:
+        yield position, end, ""
+
+
+def _digits(text: str, item: re.Match[str], end: int) -> str:
+    word, last = item[0].lower(), item.end()
+    if item["digits"]:
+        return word
+    if item["dash"]:
+        return "-"
+    if word in _TENS:
+        # A digit behind it is its second one; without one it is a nought.
+        return _TENS[word] + ("" if _ONES.match(text, last, end) else "0")
+    if word == "hundred":
+        return "" if _SMALL.match(text, last, end) else "00"
+    return _TEENS.get(word) or _DIGITS[word]
 
 
 _ONES = re.compile(r"[ -](?:one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
 _SMALL = re.compile(rf"[ ,-]{{1,2}}(?:and[ ])?(?:{'|'.join([*_TENS, *_TEENS])})\b", re.IGNORECASE)
-
-
-def _digit_follows(text: str, position: int, end: int) -> bool:
-    match = _ONES.match(text, position, end)
-    return match is not None
-
-
-def _number_follows(text: str, position: int, end: int) -> bool:
-    return _SMALL.match(text, position, end) is not None

@@ -7,6 +7,7 @@ Texts stay in this process: answers carry spans, errors their type alone, and no
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import logging
 import os
@@ -15,6 +16,7 @@ import signal
 import sys
 import warnings
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from redaction import protocol
@@ -22,6 +24,7 @@ from redaction.analyzer import Analyzer
 from redaction.body_answer import answer_about
 from redaction.body_question import BodyQuestion
 from redaction.errors import RedactionError
+from redaction.models import engine_settings
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
@@ -68,7 +71,7 @@ def _send(sink: BinaryIO, frame: bytes) -> None:
     sink.flush()
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run the worker."""
     _harden()
     # What a library may print must not end up between frames.
@@ -77,8 +80,15 @@ def main() -> int:
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)
     with suppress(BrokenPipeError):
-        return serve(Analyzer(), sys.stdin.buffer, sink)
+        return serve(_analyzer(arguments), sys.stdin.buffer, sink)
     return 0
+
+
+def _analyzer(arguments: list[str]) -> Analyzer:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models", type=Path)
+    models = parser.parse_args(arguments).models
+    return Analyzer(engine_settings(models) if models is not None else None)
 
 
 def _harden() -> None:
@@ -95,4 +105,4 @@ def _harden() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -77,9 +77,11 @@ def parse_document(
         return TextDocument(body)
     reading = Reading(parse_document, depth, opaque)
     if kind == "multipart":
-        return MultipartDocument(
-            body, media, depth, lambda said, part, deep: parse_document(said, part, deep, opaque=opaque)
-        )
+
+        def part(said: str, content: bytes, deep: int) -> Document:
+            return parse_document(said, content, deep, opaque=opaque)
+
+        return MultipartDocument(body, media, depth, part)
     file = _file(body, media, opaque)
     if file is not None:
         return file

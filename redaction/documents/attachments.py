@@ -17,13 +17,13 @@ from redaction.documents.contents import (
     refuse,
     type_of_suffix,
 )
-from redaction.documents.model import Document, OpaqueContent, Reading
+from redaction.documents.model import Document, OpaqueContent, Reading, words
 from redaction.errors import UnsupportedDocument
 
-PAYLOADS = frozenset(
+PAYLOADS = words(
     """
     data blob bytes file_data fileData b64_json base64 raw fileWithBytes image_data content
-    """.split()
+    """
 )
 """Members that may hold a file in base64."""
 

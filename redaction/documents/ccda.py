@@ -6,37 +6,42 @@ import re
 from collections.abc import Mapping
 
 from redaction.documents.fhir_schema import schema
-from redaction.documents.model import CODE_HINT
+from redaction.documents.model import CODE_HINT, words
 from redaction.documents.xml_body import KNOWN_NAMESPACES, Mark, XmlRules
 
 NAMESPACE = "urn:hl7-org:v3"
 
-_PATIENT = re.compile(r"<(?:\w{1,20}:)?patientRole[\s>].{0,4000}?\sextension=[\"']([^\"']{1,100})", re.DOTALL)
+_PATIENT = re.compile(
+    r"<(?:\w{1,20}:)?patientRole[\s>].{0,4000}?\sextension=[\"']([^\"']{1,100})", re.DOTALL
+)
 _NAME = re.compile(r"[A-Za-z:]{1,64}")
 _OID = re.compile(r"[0-2](?:\.[0-9]{1,12}){2,24}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z_/.-]{0,39}|[0-9]{1,6}(?:\.[0-9]{1,6})?|[0-9]{1,7}-[0-9]|[A-Z][0-9]{2}(?:\.[0-9A-Z]{1,4})?")
+_PLAIN = re.compile(
+    r"[A-Za-z/][A-Za-z_/.-]{0,39}|[0-9]{1,6}(?:\.[0-9]{1,6})?|[0-9]{1,7}-[0-9]"
+    r"|[A-Z][0-9]{2}(?:\.[0-9A-Z]{1,4})?"
+)
 _CODE = re.compile(r"(?!\d{3}-\d\d-\d{4})[A-Za-z0-9._/\[\]{}%*^()'-]{1,24}")
 _DATE = re.compile(r"[0-9]{4}(?:[0-9]{2}){1,5}(?:\.[0-9]{1,4})?(?:[+-][0-9]{4})?")
-_TIMES = frozenset(
+_TIMES = words(
     """
     effectiveTime birthTime deceasedTime time low high center signatureTime availabilityTime
     activityTime existenceTime expirationTime performTime
-    """.split()
+    """
 )
-_PERSONS = frozenset(
+_PERSONS = words(
     """
     patient guardianPerson assignedPerson associatedPerson relatedPerson informationRecipient
     person subject
-    """.split()
+    """
 )
-_PLACES = frozenset(
+_PLACES = words(
     """
     representedOrganization providerOrganization guardianOrganization scopingOrganization
     serviceProviderOrganization manufacturerOrganization receivedOrganization
     representedCustodianOrganization asOrganizationPartOf wholeOrganization location place
     healthCareFacility
-    """.split()
+    """
 )
 _PARTIES = {
     "patientRole": "MEDICAL_RECORD_NUMBER",

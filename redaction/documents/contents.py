@@ -105,12 +105,12 @@ def type_of_suffix(word: str) -> str:
 
 
 def kind_of_content(body: bytes) -> str:
-    """Tell what a file is by its first bytes, in words; empty for what begins like no such file."""
+    """Tell what a file is by its first bytes, in words; empty for what begins like none."""
     for magic, kind in _MAGIC:
-        if body.startswith(magic):
-            # Two letters alone begin many a text.
-            if len(magic) > 2 or kind == _ARCHIVE or not _is_text(body):
-                return kind
+        # Two letters alone begin many a text.
+        sure = len(magic) > 2 or kind == _ARCHIVE
+        if body.startswith(magic) and (sure or not _is_text(body)):
+            return kind
     if body[:4] == b"RIFF":
         return {b"WEBP": _IMAGE, b"WAVE": _SOUND, b"AVI ": _FILM}.get(body[8:12], "")
     if body[4:8] == b"ftyp":

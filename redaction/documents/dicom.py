@@ -131,7 +131,16 @@ class DicomWalk:
             if _PLAIN.fullmatch(text):
                 return
             hint = CODE_HINT
-        self._walk.add(Leaf(pointer, text, hint, entity, form, self._subject))
+        leaf = Leaf(pointer, text, hint, entity, form, self._subject)
+        if kind == "PN" and re.search(r"[\^=]", text):
+            self._walk.add_parts(
+                tuple(
+                    piece if piece in ("^", "=", "") else leaf._replace(text=piece)
+                    for piece in re.split(r"([\^=])", text)
+                )
+            )
+        else:
+            self._walk.add(leaf)
 
     def _binary(self, tag: str, text: str, pointer: str) -> None:
         """Add bytes: the text or document that they are, or what policy makes of a picture."""

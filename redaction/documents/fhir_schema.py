@@ -133,7 +133,9 @@ class Schema:
     def __init__(self, lines: list[str], rules: dict[str, Any]) -> None:
         self._lines = lines_of(lines)
         self.resources = frozenset(
-            name for name, (base, _) in self._lines.items() if base in ("Resource", "DomainResource")
+            name
+            for name, (base, _) in self._lines.items()
+            if base in ("Resource", "DomainResource")
         ) - {"DomainResource", "Resource"}
         self.knowledge = frozenset(rules["knowledge"].split())
         self.ids: dict[str, str] = rules["ids"]
@@ -142,14 +144,14 @@ class Schema:
         self.systems: list[tuple[str, str]] = [
             (part, entity) for part, entity in rules["identifier_systems"]
         ]
-        self.types = {
+        self.types: dict[str, str] = {
             code: entity for entity, codes in rules["identifier_types"].items() for code in codes
         }
         self.holders: dict[str, str] = rules["identifier_resources"]
         self.contacts: dict[str, str] = rules["contacts"]
         self.extensions: dict[str, str] = rules["extensions"]
         self.searches: dict[str, str] = rules["searches"]
-        self.ages = frozenset(rules["ages"])
+        self.ages: frozenset[str] = frozenset(rules["ages"])
         self._whole: dict[str, dict[str, str]] = rules["whole"]
         self._coded: dict[str, list[str]] = rules["coded"]
         self.plans = _Plans(self)

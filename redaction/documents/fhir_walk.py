@@ -8,6 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from redaction.documents.attachments import open_payload
 from redaction.documents.fhir_schema import Act, Plan, Step, schema
+from redaction.documents.fhir_values import (
+    CODE_OF_SYSTEM,
+    KNOWN_URI,
+    LAST_WORD,
+    OLD,
+    PLAIN_CODE,
+    REFERENCE,
+    URN,
+    YEAR,
+    contact_entity,
+    dicts,
+    identifier_entity,
+    in_years,
+    is_age,
+)
 from redaction.documents.model import CODE_HINT, Leaf, Relabelled
 from redaction.documents.url import UrlDocument
 from redaction.documents.xhtml import read_xhtml
@@ -17,26 +32,6 @@ from redaction.field_names import NAME_HINT
 if TYPE_CHECKING:
     from redaction.documents.json_walk import JsonWalk, Nested
 
-_REFERENCE = re.compile(
-    r"(?P<before>(?:[^?#|\s]{0,1000}/)?)(?P<type>[A-Z][A-Za-z]{1,40})/(?P<id>[A-Za-z0-9.-]{1,64})"
-    r"(?P<after>(?:[/?#|].{0,1000})?)",
-    re.DOTALL,
-)
-_URN = re.compile(r"urn:(?:uuid|oid):(?P<id>[A-Za-z0-9.-]{1,64})")
-# Words of a vocabulary: no pattern and no reader could take them for anybody's data.
-_PLAIN_CODE = re.compile(r"[A-Za-z]{1,24}(?:[-_/][A-Za-z]{1,24}){0,4}")
-_KNOWN_URI = re.compile(
-    r"https?://(?:[a-z-]{1,20}\.)?(?:hl7\.org|loinc\.org|snomed\.info|unitsofmeasure\.org"
-    r"|nlm\.nih\.gov|ama-assn\.org|nema\.org|who\.int|cdc\.gov|ihe\.net|w3\.org|ietf\.org"
-    r"|iso\.org|fhir\.org|nubc\.org|cms\.gov|healthit\.gov|regenstrief\.org)"
-    r"(?:[/#](?!\d{3}-?\d\d-?\d{4})[A-Za-z0-9._-]{0,80}){0,10}(?:\|[0-9A-Za-z.-]{1,20})?"
-    r"|urn:(?:iso|ietf|oid)(?::[A-Za-z0-9.-]{1,80}){1,4}"
-)
-_CODE_OF_SYSTEM = re.compile(r"(?!\d{3}-\d\d-\d{4})[A-Za-z0-9._/\[\]{}%*^()'-]{1,24}")
-_YEAR = re.compile(r"[0-9]{4}")
-_LAST_WORD = re.compile(r"[^/#:]{1,100}\Z")
-_YEARS = frozenset({"a", "a_j", "yr", "yrs", "year", "years", "y"})
-_OLD = 90
 _POINTER_CHARS = 200
 
 
@@ -51,6 +46,8 @@ class FhirWalk:
         self._knowledge = self._old = False
         self._file: tuple[Nested, bytes] | None = None
         self._known = walk.known
+        concept = self._schema.plans["CodeableConcept"]
+        self._coded_text = concept | {"text": concept["text"]._replace(act=Act.CODE)}
         self._handlers: dict[int, Callable[[dict[str, Any], Step, str], None]] = {
             Act.COMPLEX: self._complex,
             Act.ENTRY: self._entry,
@@ -82,7 +79,7 @@ class FhirWalk:
         self._resource = kind
         self._id_entity = self._schema.ids.get(kind, "")
         self._knowledge = kind in self._schema.knowledge
-        self._old = kind == "Observation" and self._is_age(value)
+        self._old = kind == "Observation" and is_age(value, self._schema.ages)
         self._name(value, kind)
         self._subject = self._subject_of(value, kind, pointer)
         self._fields(value, plan, pointer)
@@ -95,21 +92,21 @@ class FhirWalk:
         """Note what the references within a resource stand for."""
         names = self._walk.names
         if kind == "Bundle":
-            for entry in _dicts(value.get("entry")):
+            for entry in dicts(value.get("entry")):
                 inner, full = entry.get("resource"), entry.get("fullUrl")
                 if type(inner) is dict and type(full) is str:
                     named = inner.get("id")
                     if type(named) is not str:
                         named = full.replace(":", "/").rpartition("/")[2]
                     names[full] = f"{inner.get('resourceType')}/{named}"
-        for inner in _dicts(value.get("contained")):
+        for inner in dicts(value.get("contained")):
             names[f"#{inner.get('id')}"] = f"{inner.get('resourceType')}/{inner.get('id')}"
 
     def _canonical(self, reference: str) -> str:
         known = self._walk.names.get(reference)
         if known is not None:
             return known
-        match = _REFERENCE.fullmatch(reference)
+        match = REFERENCE.fullmatch(reference)
         return f"{match['type']}/{match['id']}" if match is not None else reference[:200]
 
     def _subject_of(self, value: dict[str, Any], kind: str, pointer: str) -> str:
@@ -117,7 +114,7 @@ class FhirWalk:
             named = value.get("id")
             if type(named) is str:
                 return f"Patient/{named}"
-            number = next((item.get("value") for item in _dicts(value.get("identifier"))), None)
+            number = next((item.get("value") for item in dicts(value.get("identifier"))), None)
             entry = self._walk.names.get(self._full_url)
             return entry or f"Patient/{number or pointer}"[:200]
         for key in self._schema.subjects:
@@ -133,18 +130,13 @@ class FhirWalk:
                     return f"Patient/{named['value']}"[:200]
         return self._subject
 
-    def _is_age(self, value: dict[str, Any]) -> bool:
-        code = value.get("code")
-        codings = code.get("coding") if type(code) is dict else None
-        return any(item.get("code") in self._schema.ages for item in _dicts(codings))
-
     # Elements ----------------------------------------------------------------------------------
 
     def _fields(self, value: dict[str, Any], plan: Plan, pointer: str) -> None:
         walk, subject = self._walk, self._subject
         leaves, tokens, known = walk.leaves, walk.tokens, self._known
         token = walk.token
-        plans = self._schema.plans
+        plans, handlers = self._schema.plans, self._handlers
         if len(pointer) > _POINTER_CHARS:
             pointer = pointer[:_POINTER_CHARS]
         for name, item in value.items():
@@ -161,14 +153,14 @@ class FhirWalk:
                 if act < 0:
                     continue
                 if act == 0:
-                    if _PLAIN_CODE.fullmatch(item):
+                    if PLAIN_CODE.fullmatch(item):
                         continue
                     hint, entity = CODE_HINT, ""
                 elif act == 3:
                     if self._knowledge or len(item) == 4:
                         hint, entity = CODE_HINT, ""
                 elif act == 2:
-                    if item in known or self._is_known(item):
+                    if item in known or PLAIN_CODE.fullmatch(item) or self._is_known(item):
                         continue
                     hint = CODE_HINT
                 elif act == 1:
@@ -186,8 +178,13 @@ class FhirWalk:
                 else:
                     self._object(item, step, place, value)
             elif type(item) is list:
+                handler = handlers.get(act)
                 for index, one in enumerate(item):
-                    self._element(one, step, f"{pointer}/{name}/{index}", value)
+                    place = f"{pointer}/{name}/{index}"
+                    if handler is not None and type(one) is dict:
+                        handler(one, step, place)
+                    else:
+                        self._element(one, step, place, value)
             else:
                 self._element(item, step, f"{pointer}/{name}", value)
             token = walk.token
@@ -197,7 +194,7 @@ class FhirWalk:
         """Tell whether a URI is one of a well-known vocabulary, of which a document has few."""
         if uri in self._known:
             return True
-        if _KNOWN_URI.fullmatch(uri) is None:
+        if KNOWN_URI.fullmatch(uri) is None:
             return False
         self._known.add(uri)
         return True
@@ -231,11 +228,9 @@ class FhirWalk:
             self._text(item, step, pointer, holder)
         elif kind is int or kind is float:
             self._walk.token += 1
-            if act == Act.WHOLE or (act == Act.NUMBER and self._old and item >= _OLD):
+            if act == Act.WHOLE or (act == Act.NUMBER and self._old and item >= OLD):
                 entity = step.entity or "AGE"
-                self._walk.add(
-                    Leaf(pointer, _number(item), step.hint, entity, "number", self._subject)
-                )
+                self._walk.add(Leaf(pointer, str(item), step.hint, entity, "number", self._subject))
             else:
                 self._walk.token -= 1
                 self._walk.walk(item, pointer, CODE_HINT, self._subject)
@@ -249,13 +244,13 @@ class FhirWalk:
         if act == Act.WHOLE:
             walk.add(Leaf(pointer, text, hint, entity, form, subject))
         elif act == Act.CODE:
-            if not _PLAIN_CODE.fullmatch(text):
+            if not PLAIN_CODE.fullmatch(text):
                 walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
         elif act == Act.URI:
-            if not self._is_known(text):
+            if not (PLAIN_CODE.fullmatch(text) or self._is_known(text)):
                 walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
         elif act == Act.DATE:
-            if self._knowledge or _YEAR.fullmatch(text):
+            if self._knowledge or YEAR.fullmatch(text):
                 hint, entity = CODE_HINT, ""
             walk.add(Leaf(pointer, text, hint, entity, form, subject))
         elif act == Act.ID:
@@ -301,25 +296,25 @@ class FhirWalk:
     # Data types --------------------------------------------------------------------------------
 
     def _identifier(self, item: dict[str, Any], step: Step, pointer: str) -> None:
-        entity = self._identifier_entity(item)
+        entity = "" if self._knowledge else identifier_entity(item, self._resource, self._schema)
         name = f"Identifier/{entity}" if entity else "Identifier"
         self._fields(item, self._schema.plans[name], pointer)
 
     def _contact(self, item: dict[str, Any], step: Step, pointer: str) -> None:
-        plan = self._schema.plans[f"ContactPoint/{self._contact_entity(item)}"]
+        plan = self._schema.plans[f"ContactPoint/{contact_entity(item, self._schema)}"]
         self._fields(item, plan, pointer)
 
     def _extension(self, item: dict[str, Any], step: Step, pointer: str) -> None:
         url = item.get("url")
-        match = _LAST_WORD.search(url[-100:]) if type(url) is str else None
+        match = LAST_WORD.search(url[-100:]) if type(url) is str else None
         entity = self._schema.extensions.get(match[0], "") if match is not None else ""
         name = f"Extension/{entity}" if entity else "Extension"
         self._fields(item, self._schema.plans[name], pointer)
 
     def _quantity(self, item: dict[str, Any], step: Step, pointer: str) -> None:
         number = item.get("value")
-        old = (step.act == Act.AGE or self._old) and _in_years(item)
-        if old and type(number) in (int, float) and number >= _OLD:
+        old = (step.act == Act.AGE or self._old) and in_years(item)
+        if old and isinstance(number, int | float) and number >= OLD:
             self._fields(item, self._schema.plans["Quantity/AGE"], pointer)
             return
         was, self._old = self._old, False
@@ -336,7 +331,7 @@ class FhirWalk:
             type(system) is str
             and type(code) is str
             and self._is_known(system)
-            and _CODE_OF_SYSTEM.fullmatch(code)
+            and CODE_OF_SYSTEM.fullmatch(code)
         ):
             plan = _KNOWN_CODING or _known_coding(plan)
         self._fields(item, plan, pointer)
@@ -346,10 +341,10 @@ class FhirWalk:
         text = item.get("text")
         if type(text) is str:
             folded = text.casefold()
-            for coding in _dicts(item.get("coding")):
+            for coding in dicts(item.get("coding")):
                 display = coding.get("display")
                 if type(display) is str and display.casefold() == folded:
-                    plan = plan | {"text": plan["text"]._replace(act=Act.CODE)}
+                    plan = self._coded_text
                     break
         self._fields(item, plan, pointer)
 
@@ -378,7 +373,7 @@ class FhirWalk:
         walk, subject = self._walk, self._subject
         ids = self._schema.ids
         known = walk.names.get(text)
-        match = _REFERENCE.fullmatch(text)
+        match = REFERENCE.fullmatch(text)
         if match is not None and match["type"] in self._schema.resources:
             entity = ids.get(match["type"], "")
             if entity:
@@ -389,7 +384,7 @@ class FhirWalk:
             if entity and len(text) > 1:
                 walk.add_parts(("#", Leaf(pointer, text[1:], "id", entity, "id", subject)))
                 return
-        elif (urn := _URN.fullmatch(text)) is not None:
+        elif (urn := URN.fullmatch(text)) is not None:
             target = (known or "").partition("/")[0]
             entity = ids.get(target, "" if known else unresolved)
             if entity:
@@ -418,7 +413,7 @@ class FhirWalk:
 
     def _target(self, text: str, pointer: str) -> None:
         """Add the URL of a request: a reference, a search, or another."""
-        match = _REFERENCE.fullmatch(text)
+        match = REFERENCE.fullmatch(text)
         if match is not None and match["type"] in self._schema.ids and "?" not in text:
             self._parts(
                 match["before"] + match["type"] + "/",
@@ -428,7 +423,7 @@ class FhirWalk:
             )
         elif "?" in text:
             self._nest_url(text, pointer, bytes.decode)
-        elif not _PLAIN_CODE.fullmatch(text):
+        elif not PLAIN_CODE.fullmatch(text):
             self._walk.add(Leaf(pointer, text, CODE_HINT, "", "uri", self._subject))
 
     def _nest_url(self, text: str, pointer: str, encode: Any) -> None:
@@ -442,33 +437,6 @@ class FhirWalk:
         self._walk.nest(
             Relabelled(UrlDocument(text), change), encode, pointer, "url", self._subject
         )
-
-    def _identifier_entity(self, item: dict[str, Any]) -> str:
-        rules = self._schema
-        if self._knowledge:
-            return ""
-        kind = item.get("type")
-        for coding in _dicts(kind.get("coding") if type(kind) is dict else None):
-            entity = rules.types.get(str(coding.get("code")))
-            if entity is not None:
-                return entity
-        system = item.get("system")
-        words = f"{system}/".lower() if type(system) is str else ""
-        if type(kind) is dict and type(kind.get("text")) is str:
-            words += kind["text"].lower().replace(" ", "-")
-        for part, entity in rules.systems:
-            if part in words:
-                return entity
-        return rules.holders.get(self._resource, "UNIQUE_ID")
-
-    def _contact_entity(self, item: dict[str, Any]) -> str:
-        entity = self._schema.contacts.get(str(item.get("system")))
-        if entity is not None:
-            return entity
-        value = str(item.get("value"))
-        if "@" in value:
-            return "EMAIL_ADDRESS"
-        return "URL" if "://" in value else "PHONE_NUMBER"
 
     # Files and narratives ----------------------------------------------------------------------
 
@@ -511,34 +479,3 @@ def _known_coding(plan: Plan) -> Plan:
     _KNOWN_CODING.update(plan)
     _KNOWN_CODING["code"] = Step(Act.SKIP)
     return _KNOWN_CODING
-
-
-def is_plain_code(text: str) -> bool:
-    """Tell whether a text is a word of letters, as codes are, that no search finds anything in."""
-    return _PLAIN_CODE.fullmatch(text) is not None
-
-
-def is_plain_uri(text: str) -> bool:
-    """Tell whether a text is the URI of a well-known vocabulary."""
-    return _KNOWN_URI.fullmatch(text) is not None
-
-
-def reference_parts(text: str) -> tuple[str, str, str]:
-    """Give what stands before the id of a reference, the type it names, and what follows the id."""
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
-        return "", "", ""
-    return text[: match.start("id")], match["type"], match["after"]
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if type(item) is dict] if type(value) is list else []
-
-
-def _in_years(item: dict[str, Any]) -> bool:
-    units = [str(item.get(key)).lower() for key in ("code", "unit") if item.get(key) is not None]
-    return not units or bool(_YEARS.intersection(units))
-
-
-def _number(value: float) -> str:
-    return str(value)

@@ -7,15 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from redaction.documents.fhir_schema import Act, Plan, schema
-from redaction.documents.fhir_walk import is_plain_code, is_plain_uri, reference_parts
+from redaction.documents.fhir_values import is_plain_code, is_plain_uri, reference_parts
 from redaction.documents.model import CODE_HINT
 from redaction.documents.xhtml import XhtmlRules
 from redaction.documents.xml_body import KNOWN_NAMESPACES, Mark, XmlRules
 
 NAMESPACE = "http://hl7.org/fhir"
 
-_PATIENT = re.compile(r"<Patient[\s>].{0,2000}?<id\s{1,20}value=[\"']([A-Za-z0-9.-]{1,64})", re.DOTALL)
-_SUBJECT = re.compile(r"<reference\s{1,20}value=[\"'](?:[^\"'<>]{0,500}/)?(Patient/[A-Za-z0-9.-]{1,64})")
+_PATIENT = re.compile(
+    r"<Patient[\s>].{0,2000}?<id\s{1,20}value=[\"']([A-Za-z0-9.-]{1,64})", re.DOTALL
+)
+_SUBJECT = re.compile(
+    r"<reference\s{1,20}value=[\"'](?:[^\"'<>]{0,500}/)?(Patient/[A-Za-z0-9.-]{1,64})"
+)
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,6})?|true|false")
 
 
 @dataclass(slots=True)
@@ -50,10 +55,10 @@ class FhirXmlRules(XmlRules):
 
     def opened(self, name: str, attributes: Mapping[str, str]) -> None:
         """Note that an element begins."""
-        if self._inside or (name == "div" and self._frames and self._frames[-1].type == "Narrative"):
+        above = self._frames[-1] if self._frames else None
+        if self._inside or (name == "div" and above is not None and above.type == "Narrative"):
             self._inside += 1
             return
-        above = self._frames[-1] if self._frames else None
         plans, resources = self._schema.plans, self._schema.resources
         if name in resources and (above is None or above.act == Act.RESOURCE):
             self._frames.append(_Frame(Act.COMPLEX, plans[name], type=name, resource=name))
@@ -85,7 +90,7 @@ class FhirXmlRules(XmlRules):
             if name == "reference":
                 above.said["target"] = reference_parts(value)[1]
         if above.type == "Coding" and name == "code" and len(self._frames) > 2:
-            self._frames[-3].said.setdefault("type", value)
+            self._frames[-3].said.setdefault("kind", value)
         frame = _Frame(step.act, plan, entity, step.form, step.hint, step.type, above.resource)
         frame.said["url"] = attributes.get("url", "")
         self._frames.append(frame)
@@ -117,11 +122,9 @@ class FhirXmlRules(XmlRules):
         act, form = frame.act, frame.form
         if act == Act.CODE:
             return None if is_plain_code(value) else Mark(CODE_HINT, "", form, subject)
-        if act in (Act.URI, Act.NUMBER) and not frame.entity:
-            if act == Act.NUMBER or is_plain_uri(value):
-                plain = is_plain_uri(value) or (value[:1] + value[-1:]).isalnum() and len(value) < 7
-                return None if plain else Mark(CODE_HINT, "", form, subject)
-            return Mark(CODE_HINT, "", form, subject)
+        if not frame.entity and act in (Act.URI, Act.NUMBER):
+            plain = _PLAIN_NUMBER.fullmatch(value) if act == Act.NUMBER else is_plain_uri(value)
+            return None if plain else Mark(CODE_HINT, "", form, subject)
         if act == Act.DATE and len(value) == 4:
             return Mark(CODE_HINT, "", form, subject)
         if act == Act.ID:
@@ -134,11 +137,12 @@ class FhirXmlRules(XmlRules):
 
     def prefix(self, name: str, value: str) -> str:
         """Give what stands before the id in a reference to a person."""
-        if name == "value" and not self._inside:
-            if self._frames[-1].act in (Act.REFERENCE_TEXT, Act.TARGET):
-                before, kind, after = reference_parts(value)
-                if kind in self._schema.ids and not after:
-                    return before
+        if name != "value" or self._inside:
+            return ""
+        if self._frames[-1].act in (Act.REFERENCE_TEXT, Act.TARGET):
+            before, kind, after = reference_parts(value)
+            if kind in self._schema.ids and not after:
+                return before
         return ""
 
     def text(self, hint: str) -> Mark:
@@ -146,11 +150,12 @@ class FhirXmlRules(XmlRules):
         return Mark("narrative" if self._inside else hint, subject=self._subject)
 
     def _identifier(self, frame: _Frame) -> str:
-        entity = self._schema.types.get(frame.said.get("type", ""))
+        entity: str | None = self._schema.types.get(frame.said.get("kind", ""))
         if entity is not None:
             return entity
         system = frame.said.get("system", "").lower() + "/"
         for part, found in self._schema.systems:
             if part in system:
                 return found
-        return self._schema.holders.get(frame.resource, "UNIQUE_ID")
+        holders: Mapping[str, str] = self._schema.holders
+        return holders.get(frame.resource, "UNIQUE_ID")

@@ -24,7 +24,7 @@ _HEADERS = frozenset({"MSH", "FHS", "BHS"})
 _PLAIN = re.compile(r"[A-Za-z]{1,24}|[0-9]{1,3}|[A-Z]{1,3}[0-9]{1,3}|[0-9]\.[0-9](?:\.[0-9])?")
 _DATE = re.compile(r"[0-9]{4}(?:[0-9]{2}){1,5}(?:\.[0-9]{1,4})?(?:[+-][0-9]{4})?")
 _FACILITY = re.compile(
-    r"(?i)hosp|clinic|medical|health|cent(?:er|re)|\bst[. ]|saint|surg|hospice|nursing|infirm|\bmed\b"
+    r"(?i)hosp|clinic|medical|health|cent(?:er|re)|\bst[. ]|saint|surg|nursing|infirm|\bmed\b"
 )
 _AGE_UNITS = frozenset({"", "a", "yr", "yrs", "year", "years", "y"})
 
@@ -44,7 +44,9 @@ class Delimiters(NamedTuple):
         field = header[3:4]
         signs = header[4:].partition(field)[0] if field else ""
         chars = field + signs[:4]
-        usable = [not char.isalnum() and not char.isspace() and char.isprintable() for char in chars]
+        usable = [
+            not char.isalnum() and not char.isspace() and char.isprintable() for char in chars
+        ]
         if len(signs) < 1 or len(signs) > 5 or not all(usable) or len(set(chars)) < len(chars):
             raise UnsupportedDocument("The HL7 v2 message has delimiters that cannot be read.")
         # A message that never uses the later ones may leave them out.
@@ -83,6 +85,8 @@ class Hl7Document:
             text = body.decode(self._codec)
         except UnicodeError:
             raise UnsupportedDocument("The HL7 v2 message is not in its charset.") from None
+        if "\0" in text:
+            raise UnsupportedDocument("The HL7 v2 message has NUL characters.")
         self._text = SplicedText(text)
         self._rules = rules()
         self._subject = ""
@@ -168,7 +172,7 @@ class Hl7Document:
             if kind == "XTN" and number == 1 and "@" in line[one:other]:
                 what = "EMAIL_ADDRESS"
             for begin, end in _cut(line, signs.sub, one, other):
-                self._value(line, start, begin, end, name, position, what, signs)
+                self._value(line, start, begin, end, name, position, what, signs, number)
 
     def _value(
         self,
@@ -180,6 +184,7 @@ class Hl7Document:
         position: int,
         what: str,
         signs: Delimiters,
+        component: int = 1,
     ) -> None:
         raw = line[begin:end]
         # Two quotes say that there is no value.
@@ -208,13 +213,14 @@ class Hl7Document:
             form = "digits"
         elif what != "text":
             entity = what
-        leaf = Leaf(f"/{name}-{position}", text, hint, entity, form, self._subject)
+        pointer = f"/{name}-{position}.{component}" if position else f"/{name[:3]}"
+        leaf = Leaf(pointer, text, hint, entity, form, self._subject)
         self._text.add(start + begin, start + end, leaf, lambda new: escape(new, signs))
 
     def _identifier(self, line: str, components: list[tuple[int, int]], place: str) -> str:
         if len(components) > 4:
             first, last = components[4]
-            entity = schema().types.get(line[first:last])
+            entity: str | None = schema().types.get(line[first:last])
             if entity is not None:
                 return entity
         return self._rules.identifiers.get(place, "UNIQUE_ID")
@@ -241,8 +247,9 @@ class Hl7Document:
                         one, other, file.document, file.encode, "/OBX-5", self._subject
                     )
                     parts = parts[:4]
-        for one, other in parts:
-            self._value(line, start, one, other, "OBX", 5, "text", signs)
+        for number, (one, other) in enumerate(parts, 1):
+            what = "code" if number < 5 else "text"
+            self._value(line, start, one, other, "OBX", 5, what, signs, number)
 
 
 _ED_TYPES = {"text": "text/plain", "image": "image/unknown", "audio": "audio/unknown"}

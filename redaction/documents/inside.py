@@ -44,7 +44,8 @@ def open_text(text: str, reading: Reading) -> Opened | None:
         pieces = cuts(text)
         if len(pieces) > 1:
             mixed = MixedDocument(
-                text, [(piece, _open(piece, kind, reading) if kind else None) for piece, kind in pieces]
+                text,
+                [(piece, _open(piece, kind, reading) if kind else None) for piece, kind in pieces],
             )
             return mixed, bytes.decode
     return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from redaction.documents.model import CODE_HINT, JOINED_HINT, Leaf
 from redaction.field_names import NAME_HINT, is_keyword_field
@@ -71,12 +72,7 @@ class _Piece:
 
 def joined_views(leaves: Sequence[Leaf]) -> Iterator[JoinedView]:
     """Give the texts in which a value shows that is split over leaves; nearly always none."""
-    count = 0
-    for view in _views(leaves):
-        yield view
-        count += 1
-        if count >= MAX_VIEWS:
-            return
+    yield from islice(_views(leaves), MAX_VIEWS)
 
 
 def _views(leaves: Sequence[Leaf]) -> Iterator[JoinedView]:
@@ -104,7 +100,7 @@ def _views(leaves: Sequence[Leaf]) -> Iterator[JoinedView]:
             head = _HEAD.match(text)
             assert head is not None
             whole = _ALL.fullmatch(text) is not None
-            chain.append(_Piece(following, 0, text if whole else head[0].rstrip(" ")))
+            chain.append(_Piece(following, 0, text if whole else head[0].rstrip(" ./-(")))
             if not whole:
                 break
         if len(chain) > 1:
@@ -161,14 +157,14 @@ def _of_chain(leaves: Sequence[Leaf], chain: list[_Piece], previous: int) -> Ite
         return
     free = before != "" or any(len(leaves[piece.index].text) > 24 for piece in chain)
     siblings = free or _belong(hints)
-    if (social and len(digits) == 9) or (siblings and _DASHED_SSN.fullmatch(joined.strip())):
+    if (social and len(digits) == 9) or (siblings and _DASHED_SSN.fullmatch(joined.strip(" ./"))):
         stripped = joined.strip()
         if social or "-" in stripped or "." in stripped:
             yield _view(leaves, chain, "", "ssn " if social else "")
             return
     if not siblings:
         return
-    spaced = " ".join(text.strip(" ") for text in texts)
+    spaced = " ".join(text.strip(" ") for text in texts).strip(" ./")
     if _SSN.fullmatch(spaced) and len(chain) <= 3:
         yield _view(leaves, chain, "-" if _only_digits(texts) else " ", "ssn " if social else "")
     elif _PHONE.fullmatch(spaced) or _CARD.fullmatch(spaced):

@@ -86,12 +86,13 @@ class JsonWalk:
         """Add the leaves of a document that the present token is."""
         nested = Nested(len(self.leaves), document, encode, [])
         self.special[self.token] = nested
+        outer = hint.rpartition("/")[2]
         for leaf in document.leaves:
             self.leaves.append(
                 Leaf(
                     f"{pointer}{leaf.pointer}"[:POINTER_CHARS],
                     leaf.text,
-                    leaf.hint or hint,
+                    _within(outer, leaf.hint) if leaf.hint else hint,
                     leaf.entity,
                     leaf.form,
                     leaf.subject or subject,
@@ -160,7 +161,9 @@ class JsonWalk:
                 short = named
             inner = f"{parent}/{short}" if parent else short
             if holds and name in PAYLOADS and type(item) is str:
-                self._payload(name, item, declared, Leaf(place, item, inner, "", "", subject), files)
+                self._payload(
+                    name, item, declared, Leaf(place, item, inner, "", "", subject), files
+                )
                 continue
             if type(item) is dict and name in _INNER_FILES and self.reading is not None:
                 # Bedrock: {"format": "pdf", "source": {"bytes": ...}}.
@@ -194,6 +197,11 @@ class JsonWalk:
             if name in links:
                 nested.links.append((token + 1, links[name]))
             token += count_tokens(item)
+
+
+def _within(outer: str, hint: str) -> str:
+    """Give the hint of a leaf of an inner document under the name that this stands in."""
+    return f"{outer}/{hint}" if outer and hint.isidentifier() else hint
 
 
 def count_tokens(value: Any) -> int:

@@ -27,14 +27,16 @@ def cuts(text: str) -> list[tuple[str, str]]:
     if "{" not in text and "MSH" not in text and "ISA" not in text and "ClinicalDoc" not in text:
         return [(text, "")]
     pieces: list[tuple[str, str]] = []
-    position = start = failures = 0
-    while len(pieces) < MAX_CUTS and failures < MAX_CUTS:
+    position = start = 0
+    # What only begins like a document is read in vain; all in all no more than the text twice.
+    budget = 2 * len(text)
+    while len(pieces) < MAX_CUTS and budget > 0:
         match = _MARK.search(text, start)
         if match is None:
             break
-        kind, end = _end(text, match)
+        kind, end, cost = _end(text, match)
         if end <= match.start():
-            failures += 1
+            budget -= cost
             start = match.end()
             continue
         if position < match.start():
@@ -46,21 +48,25 @@ def cuts(text: str) -> list[tuple[str, str]]:
     return pieces if any(kind for _, kind in pieces) else [(text, "")]
 
 
-def _end(text: str, match: re.Match[str]) -> tuple[str, int]:
+def _end(text: str, match: re.Match[str]) -> tuple[str, int, int]:
+    """Give type and end of the document that begins here, or -1, and what it cost to see that."""
+    start, rest = match.start(), len(text) - match.start()
     if match["json"] is not None:
         try:
-            value, end = _DECODER.raw_decode(text, match.start())
-        except (ValueError, RecursionError):
-            return "", -1
-        return "application/json", end if isinstance(value, dict) else -1
+            value, end = _DECODER.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            return "", -1, error.pos - start + 100
+        except RecursionError:
+            return "", -1, rest
+        return "application/json", end if isinstance(value, dict) else -1, end - start
     if match["hl7"] is not None:
-        return "application/hl7-v2", match.end()
+        return "application/hl7-v2", match.end(), 0
     if match["x12"] is not None:
         found = _X12_END.search(text, match.end())
-        return "application/edi-x12", found.end() if found is not None else -1
+        return "application/edi-x12", found.end() if found is not None else -1, rest
     ending = f"</{match['tag']}>"
     at = text.find(ending, match.end())
-    return "application/xml", at + len(ending) if at >= 0 else -1
+    return "application/xml", at + len(ending) if at >= 0 else -1, rest
 
 
 class MixedDocument:
@@ -89,6 +95,8 @@ class MixedDocument:
                 written.append(replaced.get(first, piece))
                 continue
             last = first + len(document.leaves)
-            changes = {index - first: replaced[index] for index in replaced if first <= index < last}
+            changes = {
+                index - first: replaced[index] for index in replaced if first <= index < last
+            }
             written.append(document.rebuild(changes).decode() if changes else piece)
         return "".join(written).encode("utf-8", "surrogatepass")

@@ -23,6 +23,11 @@ Opaque = Literal["refuse", "pass"]
 """What becomes of a picture or another file that cannot be searched."""
 
 
+def words(text: str) -> frozenset[str]:
+    """Give the words of a list that is written as a text."""
+    return frozenset(text.split())
+
+
 class OpaqueContent(UnsupportedDocument):
     """A document carries something that nobody can search: a picture, a sound, an archive."""
 
@@ -90,9 +95,7 @@ class Reading(NamedTuple):
 class Relabelled:
     """A document with other leaves over the same texts."""
 
-    def __init__(
-        self, document: Document, change: Callable[[Leaf], Leaf]
-    ) -> None:
+    def __init__(self, document: Document, change: Callable[[Leaf], Leaf]) -> None:
         self._document = document
         self.leaves: Sequence[Leaf] = [change(leaf) for leaf in document.leaves]
 

@@ -34,7 +34,8 @@ class PdfDocument:
             raise OpaqueContent("The body carries a PDF that cannot be read.") from None
         if pictures and not any(text.strip() for text in texts):
             raise OpaqueContent("The body carries a PDF of pictures, which cannot be searched.")
-        self.leaves = [Leaf(f"/{number}", text) for number, text in enumerate(texts) if text.strip()]
+        shown = [text for text in texts if text.strip()]
+        self.leaves = [Leaf(f"/{number}", text) for number, text in enumerate(shown)]
 
     def rebuild(self, replaced: Mapping[int, str]) -> bytes:
         """Give the file as it is; raises `RedactionError` where a text should be another."""

@@ -39,7 +39,8 @@ class SplicedText:
         self._documents.append((start, end, document, encode, len(self.leaves)))
         for leaf in document.leaves:
             place = f"{pointer}{leaf.pointer}"[:200]
-            self.add(start, start, leaf._replace(pointer=place, subject=leaf.subject or subject), str)
+            placed = leaf._replace(pointer=place, subject=leaf.subject or subject)
+            self.add(start, start, placed, str)
 
     def rebuild(self, replaced: Mapping[int, str]) -> str:
         """Put new texts in place of leaves; what did not change stays as it is written."""

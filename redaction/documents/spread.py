@@ -65,7 +65,7 @@ def _groups(old: Sequence[str], whole: str) -> Iterator[tuple[int, int, str]]:
 
 def _both(was: str, one: str, other: str) -> str:
     """Make both of two changes to a text: a word that either took out is out."""
-    if one == was or one == other:
+    if one in (was, other):
         return other
     if other == was:
         return one

@@ -21,7 +21,8 @@ _HEADER_CHARS = 106
 # Where the separators stand in the header, whose elements have fixed widths.
 _STOPS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
 _PLAIN = re.compile(r"[A-Za-z]{1,24}|[0-9]{1,6}(?:\.[0-9]{1,4})?|[A-Z0-9]{1,6}")
-_CODES = re.compile(r"[A-Z0-9.-]{1,12}")
+_CODES = re.compile(r"(?!\d{3}-\d\d-\d{4})[A-Z0-9.-]{1,15}")
+_ENVELOPE = frozenset({"GS", "GE", "ST", "SE", "IEA", "HL"})
 _DATE = re.compile(r"[0-9]{8}(?:[0-9]{4}){0,2}|[0-9]{6}")
 _PARTIES = frozenset({"IL", "QC", "74"})
 _LOOPS = frozenset({"ST", "HL", "INS", "CLP"})
@@ -106,6 +107,8 @@ class X12Document:
             if not _CODES.fullmatch(part.strip()) and number not in (11, 16):
                 leaf = Leaf(f"/ISA{number:02}", part, CODE_HINT)
                 self._text.add(start, start + len(part), leaf, _in_width(len(part), segment.signs))
+            return
+        if name in _ENVELOPE and _CODES.fullmatch(part):
             return
         hint, entity, form = f"{name}{number:02}", "", ""
         if what == "name":

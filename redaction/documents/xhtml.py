@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from redaction.documents.model import CODE_HINT, Leaf
+from redaction.documents.model import CODE_HINT, Leaf, words
 from redaction.documents.spread import spread_over
 from redaction.documents.xml_body import KNOWN_NAMESPACES, Mark, XmlDocument, XmlRules, clean
 from redaction.errors import UnsupportedDocument
@@ -16,7 +16,7 @@ from redaction.errors import UnsupportedDocument
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,30});")
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _READ = frozenset({"title", "alt", "href", "src", "value", "summary", "content", "placeholder"})
-_NAMES = frozenset(
+_NAMES = words(
     """
     html head body title meta link style div span p br hr a b i u s em strong small big sub sup tt
     code pre samp kbd var cite abbr acronym address blockquote q del ins dfn bdo center font img
@@ -25,7 +25,7 @@ _NAMES = frozenset(
     cellspacing colspan rowspan scope abbr axis headers bgcolor color face size start type name
     href src alt title shape coords usemap ismap rel rev target nowrap frame rules summary char
     charoff span cite datetime compact clear noshade hspace vspace longdesc charset http-equiv
-    """.split()
+    """
 )
 
 
@@ -46,14 +46,13 @@ class XhtmlRules(XmlRules):
 # A tag without anything in it that a person could be found by.
 _TAG = (
     r"<(?:/[a-z][a-z0-9]{0,12}\s*|[a-z][a-z0-9]{0,12}"
-    r"(?:\s+[a-z:]{1,20}=(?:\"(?:http://www\.w3\.org/1999/xhtml|[A-Za-z;:#% -]{0,100}|[0-9]{1,4}%?)\"))*+"
+    r"(?:\s+[a-z:]{1,20}="
+    r"(?:\"(?:http://www\.w3\.org/1999/xhtml|[A-Za-z;:#% -]{0,100}|[0-9]{1,4}%?)\"))*+"
     r"\s*/?)>"
 )
 _PLAIN = re.compile(rf"\s*<div(?:[^<&]|{_TAG}|&(?:amp|lt|gt|quot|apos|nbsp);)*+")
 _PIECE = re.compile(r"<(/?)([a-z][a-z0-9]*)[^<>]*?(/?)>|[^<]+")
-_INLINE = frozenset(
-    "a b i u s em strong small big sub sup tt code span font abbr acronym cite q var".split()
-)
+_INLINE = words("a b i u s em strong small big sub sup tt code span font abbr acronym cite q var")
 
 
 class PlainXhtml:
@@ -70,6 +69,7 @@ class PlainXhtml:
         self._places: list[tuple[int, int]] = []
         self._lines: dict[int, list[int]] = {}
         self._line: list[int] = []
+        self._space: tuple[int, int] | None = None
         open_tags: list[str] = []
         for match in _PIECE.finditer(text):
             name = match[2]
@@ -90,11 +90,20 @@ class PlainXhtml:
     def _run(self, match: re.Match[str]) -> None:
         raw = match[0]
         if raw.isspace():
+            if self._line:
+                self._space = match.span()
             return
-        text = html.unescape(raw) if "&" in raw else raw
+        if self._space is not None and self._line:
+            # It parts the words of a line, as a reader sees it.
+            start, end = self._space
+            self._add(self._text[start:end], start, end)
+        self._space = None
+        self._add(html.unescape(raw) if "&" in raw else raw, *match.span())
+
+    def _add(self, text: str, start: int, end: int) -> None:
         self._line.append(len(self.leaves))
         self.leaves.append(Leaf("", text, "narrative"))
-        self._places.append(match.span())
+        self._places.append((start, end))
 
     def _end_line(self) -> None:
         if len(self._line) > 1:
@@ -102,7 +111,7 @@ class PlainXhtml:
             self._lines[len(self.leaves)] = self._line
             self.leaves.append(Leaf("", whole, "narrative"))
             self._places.append((0, 0))
-        self._line = []
+        self._line, self._space = [], None
 
     def rebuild(self, replaced: Mapping[int, str]) -> bytes:
         """Put new texts in place of runs; all else stays."""

@@ -130,8 +130,8 @@ class XmlDocument:
             if whole in replaced:
                 old = [self.leaves[run].text for run in runs]
                 new = [replaced.get(run, text) for run, text in zip(runs, old, strict=True)]
-                written = spread_over(old, new, replaced[whole])
-                for run, text, was in zip(runs, written, old, strict=True):
+                spread = spread_over(old, new, replaced[whole])
+                for run, text, was in zip(runs, spread, old, strict=True):
                     if text != was:
                         replaced[run] = text
         written: list[tuple[int, int, str]] = []
@@ -140,10 +140,10 @@ class XmlDocument:
             changes = {index - first: replaced.pop(index) for index in inner if index in replaced}
             if changes:
                 written.append((start, end, encode(document.rebuild(changes))))
-        for index, new in replaced.items():
+        for index, text in replaced.items():
             if index not in self._spread:
                 start, end, write = self._places[index]
-                written.append((start, end, write(clean(new))))
+                written.append((start, end, write(clean(text))))
         pieces: list[bytes] = []
         position = 0
         for start, end, text in sorted(written):
@@ -247,7 +247,6 @@ class XmlDocument:
             leaf = Leaf(element.pointer, text, *self._rules.text(element.hint))
             self._runs.append(self._add(self._position, end, leaf, escape))
 
-
     def _file(self, text: str, end: int, element: _Element) -> bool:
         """Add the leaves of the file that a text is in base64; False where it is none."""
         declared = self._rules.declared()
@@ -255,9 +254,7 @@ class XmlDocument:
         file = open_payload("data", text, declared, self._reading) if declared else None
         if file is None:
             return False
-        self._files.append(
-            (self._position, end, file.document, file.encode, len(self.leaves))
-        )
+        self._files.append((self._position, end, file.document, file.encode, len(self.leaves)))
         for leaf in file.document.leaves:
             place = f"{element.pointer}{leaf.pointer}"[:_POINTER_CHARS]
             self._add(end, end, leaf._replace(pointer=place), escape)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from redaction.errors import ModelMissing
 from redaction.models.protocol import NameModel
 
-__all__ = ["ModelMissing", "NameModel", "load_models", "spacy_models"]
+__all__ = ["ModelMissing", "NameModel", "engine_settings", "load_models", "spacy_models"]
 
 KNOWN = ("spacy", "rampart")
 """What a policy's `models` may name."""
@@ -39,6 +42,20 @@ def load_models(
         else:
             raise ModelMissing(f"There is no model {model!r}; models are {', '.join(KNOWN)}.")
     return loaded
+
+
+def engine_settings(path: Path) -> Mapping[str, Any]:
+    """Read a file of Presidio's NLP engine settings; raises `ModelMissing` that names it."""
+    try:
+        settings = yaml.safe_load(path.read_text("utf-8"))
+        if not isinstance(settings, Mapping):
+            raise ModelMissing("the file must hold a mapping.")
+        spacy_models(settings)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise ModelMissing(f"{path}: the file cannot be read as YAML.") from None
+    except ModelMissing as error:
+        raise ModelMissing(f"{path}: {error}") from None
+    return settings
 
 
 def spacy_models(engine: Mapping[str, Any] | None) -> dict[str, str]:

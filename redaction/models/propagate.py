@@ -25,9 +25,7 @@ _MOST = 10_000
 _UNFIT = WORD | CLINICAL | DRUG | PLACE | CALENDAR | NOBODY | SURE_EPONYM
 
 
-def propagate(
-    texts: Sequence[str], findings: Sequence[Iterable[Finding]]
-) -> list[list[Finding]]:
+def propagate(texts: Sequence[str], findings: Sequence[Iterable[Finding]]) -> list[list[Finding]]:
     """Give what is to be added to the findings of each of a document's texts.
 
     A part of a name counts where it is a whole word with a capital, of three letters or more, and
@@ -43,7 +41,18 @@ def propagate(
                 )
     if not known:
         return [[] for _ in texts]
-    return [_elsewhere(text, each, known) for text, each in zip(texts, found, strict=True)]
+    # The same words stand in many fields of a record.
+    plain: dict[str, list[Finding]] = {}
+    added: list[list[Finding]] = []
+    for text, each in zip(texts, found, strict=True):
+        if each:
+            added.append(_elsewhere(text, each, known))
+            continue
+        more = plain.get(text)
+        if more is None:
+            more = plain[text] = _elsewhere(text, each, known)
+        added.append(more)
+    return added
 
 
 def _fit(word: Word) -> bool:
@@ -66,6 +75,10 @@ def _elsewhere(text: str, found: list[Finding], known: set[str]) -> list[Finding
 
 def _of_a_thing(text: str, end: int) -> bool:
     following = text[end : end + 24].split(None, 1)
-    if text[end : end + 1] == " " and following and following[0].lower().strip(".,") in NOT_A_PERSON:
+    if (
+        text[end : end + 1] == " "
+        and following
+        and following[0].lower().strip(".,") in NOT_A_PERSON
+    ):
         return True
     return after_is_thing(text, end)

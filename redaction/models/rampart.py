@@ -44,7 +44,8 @@ _NUMBERS = {
 _NAME_GAP = re.compile(r"[ \t]{0,2}|[ \t]?['’.\-][ \t]?|\.[ \t]|, ")
 _ADDRESS_GAP = re.compile(r"[ \t\n]{0,2},?[ \t\n]{0,2}|, ?#?|[ .\-/]{1,3}")
 _DATE_LIKE = re.compile(
-    r"(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:19|20)?[0-9]{2}"
+    r"(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:19"
+    r"|20)?[0-9]{2}"
 )
 _LEAST_DIGITS, _PHONE_DIGITS = 4, 7
 
@@ -67,8 +68,8 @@ class RampartModel:
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._first = self._tokenizer.token_to_id("[CLS]")
-        self._last = self._tokenizer.token_to_id("[SEP]")
+        self._first = self._tokenizer.token_to_id("[CLS]") or 0
+        self._last = self._tokenizer.token_to_id("[SEP]") or 0
         self._session: Any = load_session(folder / "onnx" / "model_q4.onnx")
 
     def find(self, texts: Sequence[str]) -> Iterator[list[Finding]]:
@@ -80,7 +81,7 @@ class RampartModel:
             yield list(_findings(text, spans))
 
     def _classify(self, all_ids: Sequence[list[int]]) -> list[tuple[Any, Any]]:
-        """Give label and probability of each token, from the window in which it stands furthest in."""
+        """Give label and probability of each token."""
         pieces = [
             (index, start, ids[start : start + _WINDOW])
             for index, ids in enumerate(all_ids)
@@ -103,7 +104,7 @@ class RampartModel:
         tokens = np.zeros((len(batch), width), dtype=np.int64)
         mask = np.zeros((len(batch), width), dtype=np.int64)
         for row, (_, _, ids) in enumerate(batch):
-            tokens[row, : len(ids) + 2] = [self._first, *ids, self._last]
+            tokens[row, : len(ids) + 2] = np.array([self._first, *ids, self._last], dtype=np.int64)
             mask[row, : len(ids) + 2] = 1
         [logits] = self._session.run(
             None,

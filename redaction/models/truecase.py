@@ -14,7 +14,7 @@ _LEAST_LETTERS = 6
 
 
 def truecase(text: str) -> str:
-    """Give a text of the same length with capitals where names are; the text itself where all is well."""
+    """Give a text of the same length with capitals where names are."""
     if text.islower():
         return _LETTERS.sub(_raised, text)
     if _SHOUTED(text) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -60,12 +61,13 @@ def _grouped(text: str, findings: Iterable[Finding], profile: Profile) -> Iterat
 def _outside_tokens(text: str, findings: Sequence[Finding]) -> list[Finding]:
     """Cut surrogates out of findings: they stand for a value already."""
     tokens = [match.span() for match in TOKEN.finditer(text)]
+    ends = [end for _, end in tokens]
     kept: list[Finding] = []
     for finding in findings:
         position = finding.start
-        for start, end in tokens:
-            if end <= position or start >= finding.end:
-                continue
+        for start, end in tokens[bisect.bisect_right(ends, position) :]:
+            if start >= finding.end:
+                break
             kept += _trimmed(text, finding, position, start)
             position = end
         kept += _trimmed(text, finding, position, finding.end)

@@ -13,7 +13,11 @@ from redaction.recognizers.dates import DateFormRecognizer
 from redaction.recognizers.device import DeviceRecognizer
 from redaction.recognizers.finance import CreditCardRecognizer, IbanRecognizer
 from redaction.recognizers.health_plan import HealthPlanRecognizer
-from redaction.recognizers.license import LicenseRecognizer, PassportRecognizer
+from redaction.recognizers.license import (
+    DriverLicenseRecognizer,
+    LicenseRecognizer,
+    PassportRecognizer,
+)
 from redaction.recognizers.medical import MedicalRecordRecognizer
 from redaction.recognizers.national_id import NationalIdRecognizer
 from redaction.recognizers.network import IpAddressRecognizer, UrlRecognizer
@@ -41,6 +45,7 @@ OWN: tuple[type[Recognizer], ...] = (
     HealthPlanRecognizer,
     AccountRecognizer,
     LicenseRecognizer,
+    DriverLicenseRecognizer,
     PassportRecognizer,
     VehicleRecognizer,
     DeviceRecognizer,

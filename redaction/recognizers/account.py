@@ -14,11 +14,13 @@ from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
 
 # Codes of banks: letters alone may make one, so the whole form stands behind the label.
 _BANK_CODE = re2.compile(
-    r"(?i:\b(?:swift|bic)(?:[ /-]?(?:bic|code|id|number|no\.?)){0,2}[\"']?[ ]?(?:is|[:=#])?[ ]?[\"']?)"
+    r"(?i:\b(?:swift|bic)(?:[ /-]?(?:bic|code|id|number|no\.?)){0,2}[\"']?[ ]?(?:is"
+    r"|[:=#])?[ ]?[\"']?)"
     r"([A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)\b"
 )
 _BANK_WORDS = re2.compile(
-    r"(?i)\b(?:swift|bic|sort|routing|aba|transit|rtn|bank code)|\b[A-Z]{4}0[A-Z0-9]{6}\b|\b[0-9]{18}\b"
+    r"(?i)\b(?:swift|bic|sort|routing|aba|transit|rtn|bank code)|\b[A-Z]{4}0[A-Z0-9]{6}\b"
+    r"|\b[0-9]{18}\b"
 )
 _IFSC = re2.compile(r"\b[A-Z]{4}0[A-Z0-9]{6}\b")
 _SORT_CODE = re2.compile(
@@ -26,11 +28,13 @@ _SORT_CODE = re2.compile(
 )
 _ROUTING = re2.compile(
     r"(?i)\b(?:routing|aba|transit|rtn|bank code)[ /_-]?(?:transit|routing|aba)?[ /_-]?"
-    r"(?:numbers?|nos?\b|num|code|id|#)?[ .]?[\"']?[ ]?(?:is|was|[:=#-])?[ ]?[\"'(#]?([0-9]{4}[- ]?[0-9]{4}[- ]?[0-9])\b"
+    r"(?:numbers?|nos?\b|num|code|id|#)?[ .]?[\"']?[ ]?(?:is|was"
+    r"|[:=#-])?[ ]?[\"'(#]?([0-9]{4}[- ]?[0-9]{4}[- ]?[0-9])\b"
 )
 # Payment addresses of India's UPI.
 _UPI = re2.compile(
-    r"\b[A-Za-z0-9._-]{2,64}@(?:ok(?:sbi|icici|hdfcbank|axis)|upi|ybl|ibl|axl|paytm|apl|sbi|icici|hdfc)\b"
+    r"\b[A-Za-z0-9._-]{2,64}@(?:ok(?:sbi|icici|hdfcbank|axis)|upi|ybl|ibl|axl|paytm|apl|sbi|icici"
+    r"|hdfc)\b"
 )
 _CLABE = re2.compile(r"\b[0-9]{18}\b")
 
@@ -42,9 +46,11 @@ class AccountRecognizer(LabelledRecognizer):
     labels = label_pattern(
         r"(?:bank|checking|savings?|deposit|brokerage|investment|current|billing|patient|hospital"
         r"|guarantor|customer|loan|credit|debit|ira|401 ?\(?k\)?|hsa|utility|mortgage|payroll)?"
-        r" ?(?:accounts?|accts?|acnt|a/c)|bank ?acc|iban|clabe|bsb|har ?(?:#|no\b|number|id)|acc ?[:#]"
+        r" ?(?:accounts?|accts?|acnt|a/c)|bank ?acc|iban|clabe|bsb|har ?(?:#|no\b|number|id)"
+        r"|acc ?[:#]"
         r"|konto ?(?:nummer|nr)?|kto|blz|compte(?: bancaire| client)?|rib|cuenta(?: bancaria)?"
-        r"|n[uú]mero de (?:cuenta|conta)|num[eé]ro de compte|conto(?: corrente)?|conta(?: corrente)?",
+        r"|n[uú]mero de (?:cuenta|conta)|num[eé]ro de compte|conto(?: corrente)?"
+        r"|conta(?: corrente)?",
         r"guarantor|billing|loan|mortgage|ach|acc|sort|bank|donor|payee|depositor|cuenta",
     )
     weak = re.compile(

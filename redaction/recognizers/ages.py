@@ -1,4 +1,4 @@
-"""Ages. Only those over 89 identify (45 CFR 164.514(b)(2)(i)(C)); others are found at a low score."""
+"""Ages: those over 89 identify (45 CFR 164.514(b)(2)(i)(C)), others score low."""
 
 from __future__ import annotations
 
@@ -16,23 +16,31 @@ _LAST_BIRTH_YEAR = 1936
 """Who was born in this year or before is about 90 or older."""
 
 _UNIT = (
-    r"(?:[- ]{0,2}(?:years?|yrs?|y)[- .]{0,2}(?:old|o)\b|[- ]?y[./-]{1,2}o\b\.?|[ ]?yo\b|[- ]year[- ]olds?\b"
-    r"|[ ](?:years?|yrs?)[ ]of[ ]age\b|[ ]?[FM]\b|[ ]?(?:y|yr|yrs|years?)(?=[ ]?(?:male|female|man|woman|[FM]\b)))"
+    r"(?:[- ]{0,2}(?:years?|yrs?|y)[- .]{0,2}(?:old|o)\b|[- ]?y[./-]{1,2}o\b\.?|[ ]?yo\b"
+    r"|[- ]year[- ]olds?\b"
+    r"|[ ](?:years?|yrs?)[ ]of[ ]age\b|[ ]?[FM]\b|[ ]?(?:y|yr|yrs|years?)(?=[ ]?(?:male|female|man"
+    r"|woman|[FM]\b)))"
 )
 _WITH_UNIT = re.compile(rf"(?<![0-9A-Za-z.,/$€£-])([0-9]{{1,3}})({_UNIT})")
 _LABELLED = re.compile(
-    r"\b(?:age[ds]?|turn(?:ed|ing|s)|edad|alter|âge|età|idade)\b[ \t]{0,2}(?:is|of|was|:|=|-)?[ \t]{0,2}"
+    r"\b(?:age[ds]?|turn(?:ed|ing|s)|edad|alter|âge|età|idade)\b[ \t]{0,2}(?:is|of|was|:|="
+    r"|-)?[ \t]{0,2}"
     r"(?<![0-9.])([0-9]{1,3})\b(?![.,]?[0-9]|%|[ ]?(?:months?|mos?|weeks?|days?|/))",
     re.IGNORECASE,
 )
 _LABEL_WORD = re2.compile(r"(?i)\b(?:aged?|ages|turn(?:ed|ing|s)|edad|alter|âge|età|idade)\b")
-_DECADE = re.compile(r"\b(?:in|into)[ ](?:her|his|their|the|my)[ ](?:late[ ]|early[ ]|mid-?[ ]?)?(90|100)['’]?s\b")
-_BIRTHDAY = re.compile(r"(?<![0-9])((?:9[0-9]|1[0-2][0-9])(?:st|nd|rd|th))(?=[ ]birthday)")
-_BORN = re.compile(r"\bborn[ ](?:in[ ])?((?:18[0-9]{2}|19[0-3][0-9]))\b(?![-/])")
+_DECADE = re2.compile(
+    r"\bin(?:to)? (?:her|his|their|the|my) (?:late |early |mid-? ?)?(90|100)['’]?s\b"
+)
+_BIRTHDAY = re2.compile(r"\b((?:9[0-9]|1[0-2][0-9])(?:st|nd|rd|th)) birthday")
+_BORN = re2.compile(r"\bborn (?:in )?(18[0-9]{2}|19[0-3][0-9])\b")
 _WORD_AGE = re2.compile(
-    r"(?i)\b(?:(?:ninety|one hundred|a hundred)(?:[- ](?:and[- ])?(?:one|two|three|four|five|six|seven|eight"
-    r"|nine|ten))?)(?:[- ]years?[- ]old|[- ]years of age)|\baged? (?:ninety|one hundred)(?:[- ](?:one|two|three"
-    r"|four|five|six|seven|eight|nine))?\b|\bnonagenarian\b|\bcentenarian\b|\bin (?:her|his|their) nineties\b"
+    r"(?i)\b(?:(?:ninety|one hundred|a hundred)(?:[- ](?:and[- ])?(?:one|two|three|four|five|six"
+    r"|seven|eight"
+    r"|nine|ten))?)(?:[- ]years?[- ]old|[- ]years of age)|\baged? (?:ninety"
+    r"|one hundred)(?:[- ](?:one|two|three"
+    r"|four|five|six|seven|eight|nine))?\b|\bnonagenarian\b|\bcentenarian\b|\bin (?:her|his"
+    r"|their) nineties\b"
 )
 
 
@@ -60,7 +68,10 @@ class AgeRecognizer(Recognizer):
             for match in pattern.finditer(text):
                 yield *match.span(1), _OLD
         for match in _BORN.finditer(text):
-            if int(match[1]) <= _LAST_BIRTH_YEAR:
+            if int(match[1]) <= _LAST_BIRTH_YEAR and text[match.end() : match.end() + 1] not in {
+                "-",
+                "/",
+            }:
                 yield *match.span(1), _OLD
 
 

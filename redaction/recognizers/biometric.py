@@ -7,7 +7,8 @@ from typing import ClassVar
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
 
 _PART = (
-    r"(?:finger ?prints?|thumb ?prints?|palm(?: ?prints?)?|retinal?|iris|voice ?prints?|voice|facial"
+    r"(?:finger ?prints?|thumb ?prints?|palm(?: ?prints?)?|retinal?|iris|voice ?prints?|voice"
+    r"|facial"
     r"|face|biometrics?|hand geometry|dna|gait|vein|ear ?prints?)"
 )
 _RECORD = r"(?:scan|template|profile|sample|record|print|recognition|enrol?lment|data|pattern|map)"

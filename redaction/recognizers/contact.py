@@ -23,9 +23,13 @@ _TLD = (
     r"(?:com|org|net|edu|gov|mil|int|info|biz|io|co|us|uk|de|fr|eu|es|it|nl|ch|at|be|pt|br|mx|in|au"
     r"|ca|jp|se|no|dk|fi|pl|app|dev|ai|me|tv|health|care|test|example)"
 )
-_DOT = r"(?:\s{0,2}[\[({<]\s?(?:dot|\.|punkt|punto|point)\s?[\])}>]\s{0,2}|\s{1,2}(?:dot|punkt|punto)\s{1,2}|\s?\.\s?)"
+_DOT = (
+    r"(?:\s{0,2}[\[({<]\s?(?:dot|\.|punkt|punto|point)\s?[\])}>]\s{0,2}"
+    r"|\s{1,2}(?:dot|punkt|punto)\s{1,2}|\s?\.\s?)"
+)
 _AT = (
-    r"(?:\s{0,2}[\[({<]\s?(?:at|@|arroba|arobase|ät)\s?[\])}>]\s{0,2}|\s{1,2}@\s{0,2}|\s{0,2}@\s{1,2}"
+    r"(?:\s{0,2}[\[({<]\s?(?:at|@|arroba|arobase|ät)\s?[\])}>]\s{0,2}|\s{1,2}@\s{0,2}"
+    r"|\s{0,2}@\s{1,2}"
     r"|[_-]at[_-])"
 )
 _WORD = r"[a-z0-9](?:[a-z0-9_%+-]*[a-z0-9])?"
@@ -36,7 +40,8 @@ _BRACKETED = re2.compile(
 # john dot smith at example dot com: only with a spoken dot in the domain
 _SPOKEN = re2.compile(
     rf"(?i)\b{_WORD}(?:(?:\s{{1,2}}(?:dot|underscore|dash|punkt|punto)\s{{1,2}}|\.){_WORD})*"
-    rf"\s{{1,2}}(?:at|arroba|ät)\s{{1,2}}{_WORD}(?:(?:\s{{1,2}}(?:dot|punkt|punto)\s{{1,2}}|\.){_WORD})*"
+    rf"\s{{1,2}}(?:at|arroba|ät)\s{{1,2}}{_WORD}(?:(?:\s{{1,2}}(?:dot|punkt|punto)\s{{1,2}}"
+    rf"|\.){_WORD})*"
     rf"\s{{1,2}}(?:dot|punkt|punto)\s{{1,2}}{_TLD}\b"
 )
 _GATE = re2.compile(

@@ -9,6 +9,7 @@ from typing import ClassVar
 import re2
 
 from redaction.recognizers.base import Recognizer, Span, has_digit, near, word_pattern
+from redaction.recognizers.words import set_of
 
 # Keys that services give out, each with a prefix of its own.
 _KEYS = re2.compile(
@@ -20,9 +21,12 @@ _KEYS = re2.compile(
     r"|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"
     r"|(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{20,}"
     r"|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,}|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{30,}"
-    r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{30,}|do[opr]_v1_[a-f0-9]{64}|dckr_pat_[A-Za-z0-9_-]{20,}"
-    r"|sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{20,}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|lin_api_[A-Za-z0-9]{40}"
-    r"|(?:pat|key)[A-Za-z0-9]{14}\.[a-f0-9]{64}|r8_[A-Za-z0-9]{37}|tvly-[A-Za-z0-9-]{20,}|pplx-[a-f0-9]{40,}"
+    r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{30,}|do[opr]_v1_[a-f0-9]{64}"
+    r"|dckr_pat_[A-Za-z0-9_-]{20,}"
+    r"|sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{20,}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"
+    r"|lin_api_[A-Za-z0-9]{40}"
+    r"|(?:pat|key)[A-Za-z0-9]{14}\.[a-f0-9]{64}|r8_[A-Za-z0-9]{37}|tvly-[A-Za-z0-9-]{20,}"
+    r"|pplx-[a-f0-9]{40,}"
     r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?"
     r")"
 )
@@ -34,39 +38,60 @@ _PEM = re2.compile(
 )
 _IN_URL = re2.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:\"'<>]{0,64}:([^\s/@\"'<>]{1,100})@")
 _BEARER = re2.compile(
-    r"(?i)\b(?:authorization|proxy-authorization)[\"']?[ ]?[:=]?[ ]?[\"']?(?:bearer|basic|token|digest)[ ]"
+    r"(?i)\b(?:authorization|proxy-authorization)[\"']?[ ]?[:=]?[ ]?[\"']?(?:bearer|basic|token"
+    r"|digest)[ ]"
     r"([A-Za-z0-9._~+/=-]{8,})|\bbearer[ ]([A-Za-z0-9._~+/=-]{20,})"
 )
 _LABEL = re2.compile(
     r"(?i)(?:\b|_)(?:pass[ _-]?words?|passwd|pwd|pass[ _-]?code|pass[ _-]?phrase|pass[ _-]?key"
-    r"|secret(?:[ _-]?(?:access[ _-]?)?(?:key|token|answer|phrase|word))?|api[ _-]?(?:key|secret|token)"
-    r"|(?:access|auth|refresh|session|security|bearer|bot|oauth|personal access)[ _-]?(?:token|key|secret)"
+    r"|secret(?:[ _-]?(?:access[ _-]?)?(?:key|token|answer|phrase|word))?|api[ _-]?(?:key|secret"
+    r"|token)"
+    r"|(?:access|auth|refresh|session|security|bearer|bot|oauth|personal access)[ _-]?(?:token"
+    r"|key|secret)"
     r"|client[ _-]?secret|private[ _-]?key|encryption[ _-]?key|signing[ _-]?key|credentials?|creds"
     r"|account[ _-]?key|connection[ _-]?string|seed[ _-]?phrase|contrase[ñn]a|mot de passe|mdp"
     r"|pass(?:wort|wörter)|kenn ?wort|senha|palabra clave)(?:[ _-]?(?:hash|value|is))?"
 )
 _LINK = re.compile(
-    r"""["'`*]{0,3}+[ \t]?(?P<sign>(?:[:=]|:=|=>|->)|(?i:is|was|es|est|ist|as|to|set[ ]to|[eéè])\b|(?=["'“‘`])|)
+    r"""["'`*]{0,3}+[ \t]?(?P<sign>(?:[:=]|:=|=>|->)
+        |(?i:is|was|es|est|ist|as|to|set[ ]to|[eéè])\b|(?=["'“‘`])|)
     [ \t]{0,3}+(?P<quote>["'“‘`(<]{0,2}+)(?:\*\*)?""",
     re.VERBOSE,
 )
 _VALUE = re.compile(r"[^\s\"'`“”‘’<>]{4,128}+")
 _PHRASE = re.compile(r"[^\"'`\n]{4,80}+(?=[\"'`])")
 _CODE = re.compile(
-    r"[a-z_][\w.]{0,60}[(\[].*|\$?[{(\[].*|\$[A-Za-z_]\w*|%\w+%|<.*|[*•x.]{3,}|os\.environ.*|process\.env.*"
+    r"[a-z_][\w.]{0,60}[(\[].*|\$?[{(\[].*|\$[A-Za-z_]\w*|%\w+%|<.*|[*•x.]{3,}|os\.environ.*"
+    r"|process\.env.*"
     r"|(?:self|this|args|config|settings|request|req|env|ctx|options|opts|params|data)\.[\w.]+.*"
     r"|[A-Za-z_][\w.]*(?:\|\||\?\?|&&).*",
     re.IGNORECASE,
 )
-_COMMON = frozenset(
-    ["required", "optional", "missing", "invalid", "unknown", "none", "null", "nil", "true", "false", "not", "empty", "string", "text", "str", "int", "varchar", "the", "your", "my", "his", "her", "their", "this", "that", "and", "or", "for", "with", "reset", "resets", "change", "changed", "changes", "field", "fields", "form", "page", "manager", "managers", "protected", "policy", "policies", "hash", "hashing", "hashed", "expired", "expires", "incorrect", "wrong", "correct", "valid", "unique", "value", "input", "type", "name", "user", "username", "login", "email", "must", "should", "shall", "will", "can", "cannot", "may", "have", "has", "had", "been", "were", "strength", "rules", "requirements", "length", "undefined", "any", "self", "request", "bytes", "secretstr", "optional[str]", "reminder", "recovery", "prompt", "attempt", "attempts", "authentication", "authorization", "provided", "stored", "saved", "sent", "shared", "stolen", "leaked", "exposed", "found", "used", "using", "generator", "vault", "file", "files", "list", "database", "table", "column", "parameter", "variable", "variables", "here", "there", "when", "where", "which", "what", "from", "into", "over", "under", "against", "before", "after", "about", "also", "because", "management", "manager.", "required.", "invalid.", "incorrect.", "only", "plain", "plaintext", "encrypted", "rotation", "bearer", "santa", "garden", "service", "sauce", "recipe", "weapon", "ballot", "agent", "ingredient", "answer", "key", "keys", "token", "tokens"]
+_COMMON = set_of(
+    """
+    required optional missing invalid unknown none null nil true false not empty string
+    text str int varchar the your my his her their this that and or for with reset resets
+    change changed changes field fields form page manager managers protected policy
+    policies hash hashing hashed expired expires incorrect wrong correct valid unique
+    value input type name user username login email must should shall will can cannot may
+    have has had been were strength rules requirements length undefined any self request
+    bytes secretstr optional[str] reminder recovery prompt attempt attempts authentication
+    authorization provided stored saved sent shared stolen leaked exposed found used using
+    generator vault file files list database table column parameter variable variables
+    here there when where which what from into over under against before after about also
+    because management manager. required. invalid. incorrect. only plain plaintext
+    encrypted rotation bearer santa garden service sauce recipe weapon ballot agent
+    ingredient answer key keys token tokens
+    """
 )
 _PIN = re2.compile(
-    r"(?:\b(?i:(?:my|atm|card|debit|the|your|her|his|security|access|door|gate|alarm|voicemail|sim)[ ]pin)"
+    r"(?:\b(?i:(?:my|atm|card|debit|the|your|her|his|security|access|door|gate|alarm|voicemail"
+    r"|sim)[ ]pin)"
     r"|\bPIN|\b(?i:pin[ ]?(?:code|number|no\b|#))|\b(?i:passcode|access[ ]code|security[ ]code"
     r"|verification[ ]code|one[ -]time[ ](?:code|password|passcode)|otp|2fa[ ]code|door[ ]code"
     r"|gate[ ]code|alarm[ ]code|auth(?:entication)?[ ]code|login[ ]code))"
-    r"(?i:[ ]?(?:code|number|no\.?|#))?[\"']?[ ]?(?i:is|was|of|to|[:=])?[ ]{0,2}[\"'(#]?([0-9]{3,4}-?[0-9]{0,4})\b"
+    r"(?i:[ ]?(?:code|number|no\.?|#))?[\"']?[ ]?(?i:is|was|of|to"
+    r"|[:=])?[ ]{0,2}[\"'(#]?([0-9]{3,4}-?[0-9]{0,4})\b"
 )
 _STRONG = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9!@#$%^&*?+=~]).{5,}", re.DOTALL)
 _PAIR = re.compile(

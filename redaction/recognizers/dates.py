@@ -22,34 +22,37 @@ _FULL_MONTH = (
     "|março|marco|maio|junho|julho|setembro|outubro|novembro|dezembro|januari|februari|maart|mei"
     "|augustus"
 )
-_SHORT_MONTH = "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|ene|abr|ago|dic|okt|dez|janv|févr|juil"
-_MONTH = rf"(?:{_FULL_MONTH}|{_SHORT_MONTH})\b\.?"
+_SHORT_MONTH = (
+    "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|ene|abr|ago|dic|okt|dez|janv|févr|juil"
+)
 _MONTH_WORD = re2.compile(rf"(?i)(?:\b|[0-9])({_FULL_MONTH}|{_SHORT_MONTH})(?:\b|[0-9])")
 
 _DAY = r"(?:[12][0-9]|3[01]|0?[1-9])(?:st|nd|rd|th|er|º|ª|\.)?"
 _YEAR = r"(?:(?:1[89]|20)[0-9]{2}|['’][0-9]{2})(?![0-9])"
-_WEEKDAY = (
-    r"(?:(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?\.?,?[ \t]{1,2}(?:the[ \t])?)?"
-)
 _OF = r"(?:[ \t,./-]{1,3}|[ \t]{1,2}(?:of|de|del|di|do|den)[ \t]{1,2})"
 _TO = r"[ \t]{0,2}(?:-|–|—|to|through|thru|until|and|&|al|au|bis)[ \t]{0,2}"
 _DAYS = rf"{_DAY}(?:{_TO}{_DAY})?"
-# "March 3-5, 2024", "March 2024", "the 5th of May", "14-Mar-2024", "Mar-14-24"
-_MONTH_FIRST = re.compile(
-    rf"{_WEEKDAY}{_MONTH}(?:[ \t,-]{{1,3}}(?:the[ \t])?{_DAYS}(?![0-9:%]|[.,][0-9])"
+# What may stand before and behind a month: "March 3-5, 2024", "5th of [May] 2020", "14-[Mar]-24".
+_BEHIND_MONTH = re.compile(
+    rf"\.?(?:[ \t,-]{{1,3}}(?:the[ \t])?{_DAYS}(?![0-9:%]|[.,][0-9])"
     rf"(?:(?:[ \t]?,[ \t]{{0,2}}|[ \t]{{1,2}}(?:of[ \t])?|-){_YEAR}|-[0-9]{{2}}\b)?"
     rf"|{_OF}{_YEAR})",
     re.IGNORECASE,
 )
-_DAY_FIRST = re.compile(
-    rf"{_WEEKDAY}(?<![0-9.,/:-]){_DAYS}(?:{_OF}|){_MONTH}"
-    rf"(?:(?:[ \t,./-]{{1,3}}|[ \t]{{1,2}}(?:of|de|del)[ \t]{{1,2}}|){_YEAR}|-[0-9]{{2}}\b)?",
+_DAY_BEFORE = re.compile(rf"(?<![0-9A-Za-z.,/:-]){_DAYS}(?:{_OF}|)\Z", re.IGNORECASE)
+_YEAR_BEHIND = re.compile(
+    rf"\.?(?:(?:[ \t,./-]{{1,3}}|[ \t]{{1,2}}(?:of|de|del)[ \t]{{1,2}}|){_YEAR}|-[0-9]{{2}}\b)",
     re.IGNORECASE,
 )
-_BEFORE_CHARS, _AFTER_CHARS = 28, 40
+_WEEKDAY_BEFORE = re.compile(
+    r"\b(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:day)?\.?,?[ \t]{1,2}(?:the[ \t])?\Z",
+    re.IGNORECASE,
+)
+_BEFORE_CHARS, _WEEKDAY_CHARS = 28, 16
 
 _BEFORE_MONTH = re.compile(
-    r"(?:\b(?:in|since|last|this|next|early|late|mid|of|until|till|through|by|during|from|to|before|after"
+    r"(?:\b(?:in|since|last|this|next|early|late|mid|of|until|till|through|by|during|from|to|before"
+    r"|after"
     r"|every|between|and)[ \t]{1,2}|\bmid-)\Z",
     re.IGNORECASE,
 )
@@ -68,45 +71,63 @@ _NUMERIC = re.compile(
     r")(?P<t>T[0-9]{2}:[0-9]{2})?(?![0-9A-Za-z/%]|-(?![0-3]?[0-9]/)[0-9A-Za-z]|\.[0-9])"
 )
 _RANGE_END = re.compile(r"[ ]?[-–—][ ]?(?=[01]?[0-9]/[0-3]?[0-9](?:/[0-9]{2,4})?(?![0-9/]))")
-_STAMP_TAIL = re.compile(r"T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
+_STAMP_TAIL = re.compile(
+    r"T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
 
 _TOLD = re.compile(
-    r"(?:\b(?:d\.?o\.?b|d\.?o\.?s|d\.?o\.?a|d\.?o\.?d|date[ds]?|born|birth(?:day|date)?|admi(?:t(?:ted)?|ssion)"
-    r"|discharged?|d/c'?e?d?|seen|visit(?:ed)?|encounter|service|since|on|from|until|till|through|thru|by|dated"
-    r"|collected|performed|signed|dictated|transcribed|expires?|exp|died|death|surgery|scheduled|appointment"
-    r"|appt|follow-?up|f/u|before|after|of|due|started|stopped|received|updated|last|next|period|effective"
-    r"|expiry|expiration|valid|issued|lmp|edd|deadline|booked|for|to|between|and|as of|starting|ending|begin"
+    r"(?:\b(?:d\.?o\.?b|d\.?o\.?s|d\.?o\.?a|d\.?o\.?d|date[ds]?|born|birth(?:day|date)?"
+    r"|admi(?:t(?:ted)?|ssion)"
+    r"|discharged?|d/c'?e?d?|seen|visit(?:ed)?|encounter|service|since|on|from|until|till|through"
+    r"|thru|by|dated"
+    r"|collected|performed|signed|dictated|transcribed|expires?|exp|died|death|surgery|scheduled"
+    r"|appointment"
+    r"|appt|follow-?up|f/u|before|after|of|due|started|stopped|received|updated|last|next|period"
+    r"|effective"
+    r"|expiry|expiration|valid|issued|lmp|edd|deadline|booked|for|to|between|and|as of|starting"
+    r"|ending|begin"
     r"|beginning)\b|\brecord[ ]date\b)[ \t:.=(\"'-]{0,4}(?:the[ ])?\Z",
     re.IGNORECASE,
 )
 _TOLD_CHARS = 18
 _COUNTED = re.compile(r"(?i)\b(?:of|for|to|between|and|exp|expir\w{1,6}|valid)[ \t:(]{0,3}\Z")
 _TIME = re.compile(
-    r"[ ,]{1,2}[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,6})?)?(?:[ ]?[AaPp]\.?[Mm]\b\.?)?(?![0-9:])"
+    r"[ ,]{1,2}[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,6})?)?(?:[ ]?[AaPp]\.?[Mm]\b\.?)?"
+    r"(?![0-9:])"
 )
 _NOT_A_DATE_AFTER = re.compile(
-    r"[ \t]?(?:mg|mcg|ml|mm|cm|kg|lb|oz|hours?|hrs?|h\b|min|days?|weeks?|wks?|months?|years?|yrs?|tabs?|tablets?"
-    r"|capsules?|units?|inch|in\b(?! [A-Z])|strength|systolic|murmur|pain|scale|points?|times|doses?|%|°|x\b"
-    r"|and a half|cups?|of (?:the|a)|lymph|nodes?|positive|cores?|beats?|stars?|people|patients|pupils"
+    r"[ \t]?(?:mg|mcg|ml|mm|cm|kg|lb|oz|hours?|hrs?|h\b|min|days?|weeks?|wks?|months?|years?|yrs?"
+    r"|tabs?|tablets?"
+    r"|capsules?|units?|inch|in\b(?! [A-Z])|strength|systolic|murmur|pain|scale|points?|times"
+    r"|doses?|%|°|x\b"
+    r"|and a half|cups?|of (?:the|a)|lymph|nodes?|positive|cores?|beats?|stars?|people|patients"
+    r"|pupils"
     r"|hpf|power|motor|reflexes|bilateral|in severity|on (?:the|a) )",
     re.IGNORECASE,
 )
 _NOT_A_DATE_BEFORE = re.compile(
-    r"(?:\b(?:pain|rated|rates?|scored?|strength|grade|apgars?|gcs|motor|power|scale|severity|murmur|ef|bp|ratio"
-    r"|visual acuity|va|vision|size|dose|version|section|chapter|page|item|step|room|t|v|level|levels|vessel"
-    r"|reflexes|stage|phq|score of|orientation|out of|approximately|about|x)[ \t:=(-]{0,3}(?:is|of|was|at|a)?"
+    r"(?:\b(?:pain|rated|rates?|scored?|strength|grade|apgars?|gcs|motor|power|scale|severity"
+    r"|murmur|ef|bp|ratio"
+    r"|visual acuity|va|vision|size|dose|version|section|chapter|page|item|step|room|t|v|level"
+    r"|levels|vessel"
+    r"|reflexes|stage|phq|score of|orientation|out of|approximately|about|x)[ \t:=(-]{0,3}(?:is|of"
+    r"|was|at|a)?"
     r"[ \t]{0,2})\Z",
     re.IGNORECASE,
 )
 _NEAR_CHARS = 24
 
 _HOLIDAY = re2.compile(
-    r"(?i)\b(?:christmas(?: eve| day)?|thanksgiving(?: day)?|easter(?: sunday| monday)?|new year['’]?s(?: eve| day)"
-    r"|halloween|independence day|labor day|memorial day|valentine['’]?s day|mother['’]?s day|father['’]?s day"
+    r"(?i)\b(?:christmas(?: eve| day)?|thanksgiving(?: day)?|easter(?: sunday| monday)?"
+    r"|new year['’]?s(?: eve| day)"
+    r"|halloween|independence day|labor day|memorial day|valentine['’]?s day|mother['’]?s day"
+    r"|father['’]?s day"
     r"|st\.? patrick['’]?s day|ramadan|hanukkah|diwali|fourth of july|july fourth)"
     r"(?:,? (?:of )?(?:19|20)[0-9]{2}\b)"
 )
-_SEASON = re2.compile(r"(?i)\b(?:spring|summer|fall|autumn|winter)(?:,? (?:of )?(?:19|20)[0-9]{2}\b)")
+_SEASON = re2.compile(
+    r"(?i)\b(?:spring|summer|fall|autumn|winter)(?:,? (?:of )?(?:19|20)[0-9]{2}\b)"
+)
 
 
 class DateFormRecognizer(Recognizer):
@@ -141,22 +162,28 @@ def _in_words(text: str) -> Iterator[Span]:
 
 
 def _around(text: str, start: int, end: int) -> Span | None:
-    limit = end + _AFTER_CHARS
-    earliest = max(0, start - _BEFORE_CHARS)
-    # The longest that ends or begins with this month: a day before it, or a day or year behind it.
-    for match in _DAY_FIRST.finditer(text, earliest, limit):
-        if match.start() < start < match.end() and not _continues_number(text, match.start()):
-            return *match.span(), _FORM
-    for match in _MONTH_FIRST.finditer(text, earliest, limit):
-        if match.start() <= start < match.end():
-            if text[start:end].islower() and text[start:end] in _WORDS_TOO:
-                return (*match.span(), _LIKELY) if re.search("[0-9]{4}", match[0]) else None
-            return *match.span(), _FORM
-    return None
+    """Give the date that a month is the middle of: a day before it, or a day or year behind it."""
+    offset = max(0, start - _BEFORE_CHARS)
+    before = text[offset:start]
+    day = _DAY_BEFORE.search(before) if has_digit(before) else None
+    if day is not None:
+        year = _YEAR_BEHIND.match(text, end)
+        return _with_weekday(text, offset + day.start()), end if year is None else year.end(), _FORM
+    behind = _BEHIND_MONTH.match(text, end)
+    if behind is None:
+        return None
+    # "may 3 times" is no date, "may 3, 2019" is one.
+    if text[start:end] in _WORDS_TOO and _FOUR_DIGITS.search(behind[0]) is None:
+        return None
+    return _with_weekday(text, start), behind.end(), _FORM
 
 
-def _continues_number(text: str, start: int) -> bool:
-    return text[max(0, start - 1) : start].isalnum()
+def _with_weekday(text: str, start: int) -> int:
+    weekday = _WEEKDAY_BEFORE.search(text[max(0, start - _WEEKDAY_CHARS) : start])
+    return start if weekday is None else start - len(weekday[0])
+
+
+_FOUR_DIGITS = re.compile("[0-9]{4}")
 
 
 def _is_month_alone(text: str, start: int, end: int) -> bool:
@@ -168,7 +195,16 @@ def _is_month_alone(text: str, start: int, end: int) -> bool:
         return False
     if name.lower() not in _WORDS_TOO:
         return True
-    return before[0].strip().lower() in {"in", "since", "last", "early", "late", "mid-", "of", "next"}
+    return before[0].strip().lower() in {
+        "in",
+        "since",
+        "last",
+        "early",
+        "late",
+        "mid-",
+        "of",
+        "next",
+    }
 
 
 def _in_digits(text: str) -> Iterator[Span]:
@@ -194,7 +230,7 @@ def _in_digits(text: str) -> Iterator[Span]:
 
 
 def _numeric_score(text: str, match: re.Match[str], in_range: bool) -> float:
-    start, end = match.span()
+    start = match.start()
     before = text[max(0, start - _TOLD_CHARS) : start]
     told = _TOLD.search(before) is not None
     if match["t"] is not None:
@@ -251,7 +287,8 @@ def _valid(month: str, day: str) -> bool:
 
 
 _PERSONAL = re.compile(
-    r"(?i)\b(?:dob|dos|born|birth|admi(?:t|ssion)|discharge|seen|visit|encounter|died|death|surgery|collected"
+    r"(?i)\b(?:dob|dos|born|birth|admi(?:t|ssion)|discharge|seen|visit|encounter|died|death|surgery"
+    r"|collected"
     r"|appointment|service)"
 )
 _PERSONAL_CHARS = 40

@@ -39,7 +39,8 @@ class DeviceRecognizer(LabelledRecognizer):
         r"|udi|idfa|gaid|aaid|advertising id|android id|asset tag|(?:device|implant|pacemaker|icd"
         r"|defibrillator|stimulator|pump|cpap|lens|valve|stent|monitor|meter|glucometer|prosthesis)"
         r" (?:serial|sn|s/n)|serien ?nummer|num[eé]ro de s[eé]rie|n[uú]mero de s[eé]rie",
-        r"device|implant|pacemaker|defibrillator|stimulator|generator|insulin pump|pump|sim(?: card)?"
+        r"device|implant|pacemaker|defibrillator|stimulator|generator|insulin pump|pump"
+        r"|sim(?: card)?"
         r"|hardware|equipment|handset|unit serial",
     )
     weak = re.compile(r"(?:serials?|hardware.*|equipment.*|generator.*|udi|esn)", re.DOTALL)

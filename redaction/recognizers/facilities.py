@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import re2
 
-from redaction.lexicon import STATE_CODES, cities, clinical, fold
+from redaction.lexicon import STATE_CODES, cities, clinical, fold, word_set
 from redaction.name_words import CAPITALISED
 from redaction.recognizers.name_context import after_is_thing
 
@@ -17,74 +17,102 @@ _NAMED, _LIKELY, _COMMON, _DOUBTFUL = 0.7, 0.6, 0.45, 0.3
 _SHORT_TOWNS = frozenset({"new york", "new york city", "nyc", "la", "dc", "washington", "sf"})
 
 _HEADS = (
-    "Hospitals?|HOSPITAL|hospital|Clinics?|CLINIC|clinic|Med(?:ical)?[ ]C(?:enter|entre|tr)|medical center|(?:Medical|Health|Healthcare|Cancer|Heart|Trauma|Surgery|Surgical|Care|Wellness"
-    "|Rehabilitation|Rehab|Treatment|Nursing|Birth|Imaging|Dialysis|Counseling|Recovery|Community|Oncology|Eye"
-    "|Dental|Research|Science)[ ]Cent(?:er|re)|MEDICAL CENTER|Infirmary|Hospice|Nursing Home|Health System"
-    "|Healthcare|Health Care|Medical Group|Family Medicine|Family Practice|Primary Care|Urgent Care|Physicians"
-    "|Pharmacy|Rehabilitation|Rehab|Sanatorium|Sanitarium|Convalescent Home|Care Home|Assisted Living|Manor"
-    "|Elementary|High School|Middle School|School|University|College|Academy|Institute|Imaging|Radiology"
-    "|Laborator(?:y|ies)|Orthopa?edics|Pediatrics|Dermatology|Cardiology Associates|Medical Associates"
-    "|Surgical Associates|Medical Practice|NHS Trust|Shelter|Prison|Penitentiary|Jail|Correctional Facility"
-    "|Med Ctr|MC|nursing home|Nursing Facility|rehab|pharmacy|urgent care|Retirement (?:Home|Community|Village)"
-    "|Surgicenter|Polyclinic|Sanitorium|Blood Bank|Ambulatory|Dispensary|Birthing Center|Day Surgery"
+    "Hospitals?|HOSPITAL|hospital|Clinics?|CLINIC|clinic|Med(?:ical)?[ ]C(?:enter|entre|tr)"
+    "|medical center|(?:Medical|Health|Healthcare|Cancer|Heart|Trauma|Surgery|Surgical|Care"
+    "|Wellness"
+    "|Rehabilitation|Rehab|Treatment|Nursing|Birth|Imaging|Dialysis|Counseling|Recovery|Community"
+    "|Oncology|Eye"
+    "|Dental|Research|Science)[ ]Cent(?:er|re)|MEDICAL CENTER|Infirmary|Hospice|Nursing Home"
+    "|Health System"
+    "|Healthcare|Health Care|Medical Group|Family Medicine|Family Practice|Primary Care|Urgent Care"
+    "|Physicians"
+    "|Pharmacy|Rehabilitation|Rehab|Sanatorium|Sanitarium|Convalescent Home|Care Home"
+    "|Assisted Living|Manor"
+    "|Elementary|High School|Middle School|School|University|College|Academy|Institute|Imaging"
+    "|Radiology"
+    "|Laborator(?:y|ies)|Orthopa?edics|Pediatrics|Dermatology|Cardiology Associates"
+    "|Medical Associates"
+    "|Surgical Associates|Medical Practice|NHS Trust|Shelter|Prison|Penitentiary|Jail"
+    "|Correctional Facility"
+    "|Med Ctr|MC|nursing home|Nursing Facility|rehab|pharmacy|urgent care|Retirement (?:Home"
+    "|Community|Village)"
+    "|Surgicenter|Polyclinic|Sanitorium|Blood Bank|Ambulatory|Dispensary|Birthing Center"
+    "|Day Surgery"
 )
 _HEAD = re2.compile(rf"\b(?:{_HEADS})\b")
 _CAPITAL_WORD = r"[A-Z\u00c0-\u00de0-9][\w\u00c0-\u024f'’.\-]{0,24}+"
 _NAME_BEFORE = re.compile(
-    rf"(?:{_CAPITAL_WORD}(?:[ ](?:&[ ]|and[ ]|of[ ](?:the[ ])?|for[ ]|at[ ])?(?=[A-Z0-9])|[ ]?-[ ]?))"
+    rf"(?:{_CAPITAL_WORD}(?:[ ](?:&[ ]|and[ ]|of[ ](?:the[ ])?|for[ ]|at[ ])?(?=[A-Z0-9])"
+    rf"|[ ]?-[ ]?))"
     rf"{{0,5}}{_CAPITAL_WORD}[ ]?\Z"
 )
 _NAME_CHARS = 72
 _SHORT_HEAD = re2.compile(
     r"\b(?:at|to|from|in|of|by|@)[ ](?:the[ ])?((?:[A-Z][\w'’.-]{1,20}[ ]){1,3}"
-    r"(?:General|Medical|Med|Health|Memorial|Regional|Presbyterian|Methodist|Baptist|Lutheran|Mercy|Children['’]?s"
+    r"(?:General|Medical|Med|Health|Memorial|Regional|Presbyterian|Methodist|Baptist|Lutheran|Mercy"
+    r"|Children['’]?s"
     r"|Community|Surgical|Ortho|Cardiology|Pediatrics|Neurology|Oncology|ER|ED|ICU|Physicians))\b"
 )
 _IN_TOWN = re.compile(
-    r"(?:,?[ ](?:in|of|at)[ ]|,[ ]|[ ]-[ ]|[ ]\(?)(?:[A-Z\u00c0-\u00de][\w'’\-]{1,20}[ ]?|St\.[ ]){1,3}(?:,[ ]?[A-Z]{2}\b)?"
+    r"(?:,?[ ](?:in|of|at)[ ]|,[ ]|[ ]-[ ]|[ ]\(?)(?:[A-Z\u00c0-\u00de][\w'’\-]{1,20}[ ]?"
+    r"|St\.[ ]){1,3}(?:,[ ]?[A-Z]{2}\b)?"
 )
 _OF = re.compile(
-    rf"[ ](?:of|for|at)[ ](?:the[ ])?{_CAPITAL_WORD}(?:[ ](?:of[ ]|and[ ]|the[ ])?{_CAPITAL_WORD}){{0,4}}"
+    rf"[ ](?:of|for|at)[ ](?:the[ ])?{_CAPITAL_WORD}(?:[ ](?:of[ ]|and[ ]"
+    rf"|the[ ])?{_CAPITAL_WORD}){{0,4}}"
 )
 _TAIL = re.compile(
-    r"(?:[ ](?:Hospitals?|Medical Cent(?:er|re)|Health System|Clinic|Cent(?:er|re)|Campus|Trust|Health|Foundation"
+    r"(?:[ ](?:Hospitals?|Medical Cent(?:er|re)|Health System|Clinic|Cent(?:er|re)|Campus|Trust"
+    r"|Health|Foundation"
     r"|of Medicine|School of Medicine|Pavilion|Annex|Downtown))"
 )
 
-_GENERIC = frozenset(
+_GENERIC = word_set(
     """
-    the a an our your this that any each every some local nearest same other another outside emergency
-    outpatient inpatient ambulatory acute chronic day night walk-in public private primary secondary tertiary
-    teaching pain sleep wound fertility memory anticoagulation coumadin travel referral specialty free mobile
-    virtual telehealth follow-up followup new old first second general nursing medical surgical mental
-    behavioral psychiatric high middle elementary graduate law business night home clinical intensive
-    preoperative postoperative vascular hand foot spine breast stroke heart eye ear skin women's men's
-    womens mens his her their my in at from to of by with for and or hospital clinic center centre health
-    dr mr mrs ms patient admitted discharged visited seen during since when if after before while called
-    contact please all both most many no not per via upon pre post former current previous next last
-    """.split()
+    the a an our your this that any each every some local nearest same other another outside
+    emergency outpatient inpatient ambulatory acute chronic day night walk-in public private
+    primary secondary tertiary teaching pain sleep wound fertility memory anticoagulation
+    coumadin travel referral specialty free mobile virtual telehealth follow-up followup new old
+    first second general nursing medical surgical mental behavioral psychiatric high middle
+    elementary graduate law business night home clinical intensive preoperative postoperative
+    vascular hand foot spine breast stroke heart eye ear skin women's men's womens mens his her
+    their my in at from to of by with for and or hospital clinic center centre health dr mr mrs
+    ms patient admitted discharged visited seen during since when if after before while called
+    contact please all both most many no not per via upon pre post former current previous next
+    last
+    """
 )
-_COMMON_NAMES = frozenset(
+_COMMON_NAMES = word_set(
     """
-    community county city regional district state national memorial university children's childrens
-    veterans va general municipal metropolitan rural area central north south east west northern southern
-    eastern western central college royal mercy
-    """.split()
+    community county city regional district state national memorial university children's
+    childrens veterans va general municipal metropolitan rural area central north south east west
+    northern southern eastern western central college royal mercy
+    """
 )
 _KNOWN = re2.compile(
-    r"\b(?:Mass(?:achusetts)? General|Brigham (?:and|&) Women['’]?s?|Beth Israel(?: Deaconess)?|Mayo Clinic"
-    r"|Cleveland Clinic|Johns Hopkins|Kaiser(?: Permanente)?|Cedars?[- ]Sinai|Mount Sinai|Mt\.? Sinai|MD Anderson"
-    r"|(?:Memorial )?Sloan[- ]Kettering|New York[- ]Presbyterian|NYU Langone|UCLA(?: Health| Medical Center)?|UCSF(?: Health| Medical Center)?|UPMC"
-    r"|Stanford (?:Health|Hospital)(?: Care)?|Duke (?:Health|University Hospital)|Bellevue|Cook County|Walter Reed"
-    r"|Great Ormond Street|Guy['’]s and St\.? Thomas['’]?|Addenbrooke['’]?s|Charité|Karolinska|Dana[- ]Farber"
-    r"|Scripps|Geisinger|Intermountain|Banner Health|Ascension|Tufts Medical|Emory|Vanderbilt|Baylor|Ochsner"
-    r"|Northwestern Memorial|Rush University|Yale[- ]New Haven|Mass Eye and Ear|Lahey|Montefiore|Planned Parenthood"
-    r"|VAMC|BIDMC|BWH|MGH|HCA|DFCI|NYP|CHOP|MSKCC|MDACC|SFGH|LAC\+USC|Walgreens|CVS|Rite Aid|Quest Diagnostics"
+    r"\b(?:Mass(?:achusetts)? General|Brigham (?:and|&) Women['’]?s?|Beth Israel(?: Deaconess)?"
+    r"|Mayo Clinic"
+    r"|Cleveland Clinic|Johns Hopkins|Kaiser(?: Permanente)?|Cedars?[- ]Sinai|Mount Sinai"
+    r"|Mt\.? Sinai|MD Anderson"
+    r"|(?:Memorial )?Sloan[- ]Kettering|New York[- ]Presbyterian|NYU Langone|UCLA(?: Health"
+    r"| Medical Center)?|UCSF(?: Health| Medical Center)?|UPMC"
+    r"|Stanford (?:Health|Hospital)(?: Care)?|Duke (?:Health|University Hospital)|Bellevue"
+    r"|Cook County|Walter Reed"
+    r"|Great Ormond Street|Guy['’]s and St\.? Thomas['’]?|Addenbrooke['’]?s|Charité|Karolinska"
+    r"|Dana[- ]Farber"
+    r"|Scripps|Geisinger|Intermountain|Banner Health|Ascension|Tufts Medical|Emory|Vanderbilt"
+    r"|Baylor|Ochsner"
+    r"|Northwestern Memorial|Rush University|Yale[- ]New Haven|Mass Eye and Ear|Lahey|Montefiore"
+    r"|Planned Parenthood"
+    r"|VAMC|BIDMC|BWH|MGH|HCA|DFCI|NYP|CHOP|MSKCC|MDACC|SFGH|LAC\+USC|Walgreens|CVS|Rite Aid"
+    r"|Quest Diagnostics"
     r"|LabCorp)\b"
 )
 _SAINT = re2.compile(
-    r"\b(?:St\.?|Saint|Ste\.?)[ ][A-Z][a-z]{2,14}(?:['’]s)\b|\b(?:St\.|Saint)[ ](?:Jude|Luke|Vincent|Joseph|Mary|John"
-    r"|Francis|Anthony|Elizabeth|Thomas|Michael|Agnes|Barnabas|Bartholomew|Catherine|Clare|David|George|James"
+    r"\b(?:St\.?|Saint|Ste\.?)[ ][A-Z][a-z]{2,14}(?:['’]s)\b|\b(?:St\.|Saint)[ ](?:Jude|Luke"
+    r"|Vincent|Joseph|Mary|John"
+    r"|Francis|Anthony|Elizabeth|Thomas|Michael|Agnes|Barnabas|Bartholomew|Catherine|Clare|David"
+    r"|George|James"
     r"|Mark|Peter|Paul|Rita|Raphael)\b"
 )
 
@@ -122,7 +150,9 @@ def _with_town(text: str, end: int) -> int:
     for count in range(len(words), 0, -1):
         last = words[count - 1].end()
         code = words[count - 1][0]
-        town = fold(text[words[0].start() : words[count - 2 if code in STATE_CODES else count - 1].end()])
+        town = fold(
+            text[words[0].start() : words[count - 2 if code in STATE_CODES else count - 1].end()]
+        )
         if town in known or town in _SHORT_TOWNS:
             return last
     return end

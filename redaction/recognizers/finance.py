@@ -30,7 +30,8 @@ _WORDS = word_pattern(
     ]
 )
 _WORD_GATE = re2.compile(
-    r"(?i)card|credit|debit|visa|amex|express|\bcc|discover|diners|maestro|jcb|tarjeta|cart|karte|\bpan\b"
+    r"(?i)card|credit|debit|visa|amex|express|\bcc|discover|diners|maestro|jcb|tarjeta|cart|karte"
+    r"|\bpan\b"
     r"|unionpay|payment|cv[vcn]|security code|\bexp|valid|thru"
 )
 _SAID = re.compile(
@@ -44,17 +45,21 @@ _GROUPED = re.compile(
 )
 # Masked but for the last four, or said to end in them.
 _LAST_FOUR = re2.compile(
-    r"(?:(?:[*xX•#]{2,6}[ -]?){1,5}|(?i:\bend(?:s|ing|ed)?[ ](?:in|with)[ :#]{0,2}|\blast[ ](?:four|4)"
+    r"(?:(?:[*xX•#]{2,6}[ -]?){1,5}|(?i:\bend(?:s|ing|ed)?[ ](?:in|with)[ :#]{0,2}"
+    r"|\blast[ ](?:four|4)"
     r"(?:[ ]digits)?(?:[ ](?:are|is|of))?[ :#]{0,3}|\bendet[ ]auf[ ]|\bterminada?[ ]en[ ]))"
     r"([0-9]{4})\b"
 )
 _SECURITY_CODE = re2.compile(
     r"(?i)\b(?:cvv2?|cvc2?|cid|csc|cvn|card (?:verification|security) (?:code|value|number)"
-    r"|security code)(?:[ ]?(?:code|number|no\.?|#))?[\"']?[ ]?(?:is|was|[:=#-])?[ ]{0,2}[\"'(]?([0-9]{3,4})\b"
+    r"|security code)(?:[ ]?(?:code|number|no\.?|#))?[\"']?[ ]?(?:is|was"
+    r"|[:=#-])?[ ]{0,2}[\"'(]?([0-9]{3,4})\b"
 )
 _EXPIRY = re2.compile(
-    r"(?i)\b(?:exp(?:\.|iry|iration|ires)?(?:[ ]?(?:date|on|month/year))?|valid (?:thru|through|until)"
-    r"|good thru|mm/yy)[\"']?[ ]?(?:is|[:=#-])?[ ]{0,2}[\"'(]?((?:0?[1-9]|1[0-2])[ ]?[/-][ ]?(?:20)?[0-9]{2})\b"
+    r"(?i)\b(?:exp(?:\.|iry|iration|ires)?(?:[ ]?(?:date|on|month/year))?|valid (?:thru|through"
+    r"|until)"
+    r"|good thru|mm/yy)[\"']?[ ]?(?:is|[:=#-])?[ ]{0,2}[\"'(]?((?:0?[1-9]"
+    r"|1[0-2])[ ]?[/-][ ]?(?:20)?[0-9]{2})\b"
 )
 _CARD_CHARS = 80
 
@@ -118,7 +123,11 @@ def _numbers(text: str, worded: bool) -> Iterator[Span]:
             position = end
             continue
         grouped = _GROUPED.match(text, start)
-        if worded and near(_WORDS, text, start, match.end()) and _ISSUERS.fullmatch(digits_of(match[0])):
+        if (
+            worded
+            and near(_WORDS, text, start, match.end())
+            and _ISSUERS.fullmatch(digits_of(match[0]))
+        ):
             yield start, match.end(), 0.6
         elif grouped is not None and grouped[1] and _ISSUERS.match(digits_of(grouped[0])):
             yield start, grouped.end(), 0.35

@@ -36,7 +36,8 @@ class HealthPlanRecognizer(LabelledRecognizer):
     )
     least_digits = 3
     weak = re.compile(
-        r"insur\w*|insurance (?:company|claim|coverage|plan|policy)|polic(?:y|ies)|medicare|medicaid"
+        r"insur\w*|insurance (?:company|claim|coverage|plan|policy)|polic(?:y|ies)|medicare"
+        r"|medicaid"
         r"|medi.?cal|mutuelle|ins|hmo|ppo|(?:group|grp|plan|sub|cardholder).*"
         r"|(?:health|medical) (?:plan|policy|insurance)",
         re.DOTALL,

@@ -44,14 +44,15 @@ _LINK = r"""
 _VALUE = r"""
     (\#?+[ ]?(?:(?:[*xX•]{2,12}+[- ]?){1,4}+|[A-Z]{1,5}[ ](?=[0-9]{2}))?+
      [A-Za-z0-9]{1,40}+(?:[-./_][A-Za-z0-9]{1,24}+){0,7}+
-     (?:(?<=[0-9])[ ][0-9]{2,4}(?![0-9A-Za-z%/.:-])|(?<=[ \-][0-9]{2})[ ][A-Z](?![A-Za-z0-9])){0,5}+)
+     (?:(?<=[0-9])[ ][0-9]{2,4}(?![0-9A-Za-z%/.:-])
+        |(?<=[ \-][0-9]{2})[ ][A-Z](?![A-Za-z0-9])){0,5}+)
     (?![%@]|://)
 """
 _DIRECT = re.compile(_LINK + _VALUE, re.VERBOSE)
 # MRN of the patient in bed 4 is 123456: words, then a verb or sign.
 _BRIDGED = re.compile(
-    r"[ ,]{1,2}(?:[^\W\d_]|[ ,'’()\-]){0,40}?(?:(?i:\bis|\bwas|\bas)\b|[:=])[ \t]{0,3}+[\"'(]{0,2}+"
-    + _VALUE,
+    r"[ ,]{1,2}(?:[^\W\d_]|[ ,'’()\-]|(?<![0-9])[0-9](?![0-9])){0,40}?(?:(?i:\bis|\bwas|\bas)\b"
+    r"|[:=])[ \t]{0,3}+[\"'(]{0,2}+" + _VALUE,
     re.VERBOSE,
 )
 _NEXT = re.compile(
@@ -61,16 +62,19 @@ _NEXT = re.compile(
 _BEFORE = re.compile(
     r"""(?<![0-9A-Za-z.$€£-])(\#?[A-Za-z0-9]{1,24}+(?:[-./_][A-Za-z0-9]{1,24}+){0,6}+)
     (?:[ ]{0,2}\(|[ ]{1,2}(?:(?:is|was|being|as|=|are)[ ]{1,2})
-      (?:(?i:my|the|his|her|their|your|our|its|this|a|new|old|current|patient[’']?s?)[ ]{1,2}){0,2})\Z
+      (?:(?i:my|the|his|her|their|your|our|its|this|a|new|old|current
+          |patient[’']?s?)[ ]{1,2}){0,2})\Z
     """,
     re.VERBOSE,
 )
 _BEFORE_CHARS = 64
 
 _OTHER_FORMS = re.compile(
-    r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[/.-][0-9]{1,2}[/.-][0-9]{1,2}"
+    r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:19|20)[0-9]{2}|(?:19"
+    r"|20)[0-9]{2}[/.-][0-9]{1,2}[/.-][0-9]{1,2}"
     r"(?:T.*)?|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2}|[0-9]{1,3}\.[0-9]{1,2}|[0-9]{1,3}/[0-9]{1,3}"
-    r"|(?i:[0-9]{1,4}(?:mg|mcg|ml|kg|g|lbs?|cm|mm|hz|years?|yo|yr|days?|hrs?|hours?|min|x|th|st|nd|rd)"
+    r"|(?i:[0-9]{1,4}(?:mg|mcg|ml|kg|g|lbs?|cm|mm|hz|years?|yo|yr|days?|hrs?|hours?|min|x|th|st"
+    r"|nd|rd)"
     r"|v?[0-9]{1,2}(?:\.[0-9]{1,3}){1,3})"
 )
 _LAST_DIGITS = re.compile(

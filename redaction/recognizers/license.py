@@ -46,6 +46,19 @@ class LicenseRecognizer(LabelledRecognizer):
                 yield *match.span(), 0.9 if near(_DEA_WORDS, text, *match.span()) else 0.6
 
 
+class DriverLicenseRecognizer(LabelledRecognizer):
+    """US_DRIVER_LICENSE: what of the above a driver holds."""
+
+    entity: ClassVar[str] = "US_DRIVER_LICENSE"
+    labels = label_pattern(
+        r"(?:driver['’]?s?['’]?|driving|operator['’]?s?|commercial driver['’]?s?)"
+        r" (?:licen[cs]es?|lic\b|permits?|id)|cdl|f[uü]hrerschein(?: ?nummer)?|permis de conduire"
+        r"|licencia de conducir|carnet de conducir|patente di guida|dl ?(?:#|:|no\b|num\b|number)",
+        r"dl",
+    )
+    least_digits = 3
+
+
 # The two lines at the foot of a passport (ICAO 9303).
 _MACHINE_READABLE = re2.compile(
     r"\bP[A-Z<][A-Z]{3}[A-Z<]{39}\s{1,3}[A-Z0-9<]{9}[0-9][A-Z]{3}[0-9]{7}[A-Z0-9<]{20,23}"

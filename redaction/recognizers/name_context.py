@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from redaction.lexicon import word_set
+
 
 class Context(NamedTuple):
     """What stands before a name."""
@@ -19,36 +21,38 @@ _KIN = Context(0.6, False)
 _GREETING = Context(0.6, False)
 _SAID = Context(0.5, True)
 
-_LABELS = frozenset(
+_LABELS = word_set(
     """
-    patient pt name names member subscriber client customer employee applicant attending physician
-    provider doctor surgeon assistant anesthesiologist anesthetist nurse therapist author signed by
-    from to cc attn re pcp consultant resident referring guarantor insured beneficiary witness contact
-    spouse guardian mother father proxy poa kin user owner manager reviewer interpreter caregiver
-    radiologist pathologist cardiologist oncologist dictated transcribed reviewed approved requested
-    prepared submitted verified assigned recipient sender buyer seller tenant landlord holder student
-    teacher parent child son daughter wife husband attendees participants candidate plaintiff defendant
-    claimant payee payer cardholder decedent deceased donor nombre paciente nom patient(e) vorname
-    nachname apellido apellidos prénom cognome nome md surname lastname firstname
-    """.split()
+    patient pt name names member subscriber client customer employee applicant attending
+    physician provider doctor surgeon assistant anesthesiologist anesthetist nurse therapist
+    author signed by from to cc attn re pcp consultant resident referring guarantor insured
+    beneficiary witness contact spouse guardian mother father proxy poa kin user owner manager
+    reviewer interpreter caregiver radiologist pathologist cardiologist oncologist dictated
+    transcribed reviewed approved requested prepared submitted verified assigned recipient sender
+    buyer seller tenant landlord holder student teacher parent child son daughter wife husband
+    attendees participants candidate plaintiff defendant claimant payee payer cardholder decedent
+    deceased donor nombre paciente nom patient(e) vorname nachname apellido apellidos prénom
+    cognome nome md surname lastname firstname
+    """
 )
-_RELATIVES = frozenset(
+_RELATIVES = word_set(
     """
     wife husband mother father son daughter brother sister spouse partner aunt uncle grandmother
-    grandfather grandson granddaughter niece nephew cousin fiance fiancé fiancee fiancée boyfriend
-    girlfriend neighbor neighbour roommate caregiver guardian mom dad mum stepmother stepfather
-    stepson stepdaughter grandma grandpa sibling twin widow widower son-in-law daughter-in-law
-    """.split()
+    grandfather grandson granddaughter niece nephew cousin fiance fiancé fiancee fiancée
+    boyfriend girlfriend neighbor neighbour roommate caregiver guardian mom dad mum stepmother
+    stepfather stepson stepdaughter grandma grandpa sibling twin widow widower son-in-law
+    daughter-in-law
+    """
 )
-_GREETINGS = frozenset(
-    "dear hi hello hey attn named called sincerely regards cheers thanks nicknamed née nee aka".split()
+_GREETINGS = word_set(
+    "dear hi hello hey attn named called sincerely regards cheers thanks nicknamed née nee aka"
 )
-_SAYING = frozenset(
+_SAYING = word_set(
     """
     by per with saw told asked contacted met emailed called phoned notified informed patient pt
     colleague friend from for attending surgeon doctor nurse physician therapist name client
-    customer employee manager paged texted
-    """.split()
+    customer employee manager paged texted says said me him her
+    """
 )
 _TAIL_CHARS = 28
 _TRIM = " \t\n\"'“”‘’(*-–—"
@@ -82,46 +86,64 @@ def context_before(text: str, start: int) -> Context | None:
 
 
 _CREDENTIAL = re.compile(
-    r",?[ \t]{0,2}\(?(?:M\.?D\.?|D\.?O\.?|R\.?N\.?|LPN|LVN|NP|N\.P\.|FNP(?:-[A-Z]{1,2})?|DNP|APRN|ARNP|CRNA|CNM"
-    r"|PA(?:-C)?|P\.A\.|Ph\.?D\.?|PsyD|Psy\.D\.|PharmD|Pharm\.D\.|RPh|DDS|DMD|DPM|DPT|OTR(?:/L)?|LCSW|LMFT"
-    r"|LPC|LMHC|MSW|MSN|BSN|FACS|FACC|FACP|FACOG|MBBS|MBChB|FRCS|MRCP|Esq\.?|CNA|RRT|CCC-SLP|RDN?|MPH)"
+    r",?[ \t]{0,2}\(?(?:M\.?D\.?|D\.?O\.?|R\.?N\.?|LPN|LVN|NP|N\.P\.|FNP(?:-[A-Z]{1,2})?|DNP|APRN"
+    r"|ARNP|CRNA|CNM"
+    r"|PA(?:-C)?|P\.A\.|Ph\.?D\.?|PsyD|Psy\.D\.|PharmD|Pharm\.D\.|RPh|DDS|DMD|DPM|DPT|OTR(?:/L)?"
+    r"|LCSW|LMFT"
+    r"|LPC|LMHC|MSW|MSN|BSN|FACS|FACC|FACP|FACOG|MBBS|MBChB|FRCS|MRCP|Esq\.?|CNA|RRT|CCC-SLP|RDN?"
+    r"|MPH)"
     r"(?![\w-])"
 )
 _AGE = re.compile(
-    r"(?:,|[ \t]is|[ \t]was)?[ \t]{1,2}(?:\(|an?[ \t]|age[d]?[ \t])?[0-9]{1,3}(?:[ -]{0,2}(?:y\b|y[./]?o|yrs?|years?)"
+    r"(?:,|[ \t]is|[ \t]was)?[ \t]{1,2}(?:\(|an?[ \t]|age[d]?[ \t])?[0-9]{1,3}(?:[ -]{0,2}(?:y\b"
+    r"|y[./]?o|yrs?|years?)"
     r"|[ \t]?[MF]\b|\))"
 )
 _THING = re.compile(
-    r"(?:['’]s)?[ \t-]{1,2}(?:and[ \t][A-Z]\w{1,15}[ \t])?(?:disease|syndrome|sign|tests?|scale|score|scoring|criteria"
-    r"|catheters?|lymphoma|sarcoma|tumou?r|law|risk|nets?|mouth gag|gag|fascia|gangrene|flaps?|dilators?|evacuator"
-    r"|osteotomy|valves?|microscope|laser|blades?|speculum|cannulas?|anastomosis|stapler|trocars?|grafts?|stents?"
-    r"|prosthesis|brace|splint|sheath|balloon|snare|closure|reflection|effect|arch|plexus|muscle|nerve|artery"
-    r"|vein|tubercle|ducts?|foramen|cartilage|glands|mechanical|boson|surfaces?|algebra|theorem|bag|device"
-    r"|system|guidelines?|clamps|forceps|boots?|collar|probe|elevator|rongeur|hook|spatula|man(?:o?eu|eu)ver|procedure|classification|position|reflex|palsy"
-    r"|fractures?|hernia|o?esophagus|thyroiditis|forceps|stain|tube|drain|pouch|block|clamp|retractor"
-    r"|sutures?|index|pump|node|nodes|bodies|body|cells?|contracture|deformity|phenomenon|purpura|needle"
-    r"|technique|approach|incision|wires?|screws?|plates?|view|line|operation|repair|bandage|staging|grade"
-    r"|stage|formula|equation|questionnaire|inventory|chorea|dementia|monitor|infection|cyst|neuroma|gland"
-    r"|respirations?|agar|medium|virus|fever|anemia|angina|encephalopathy|ulcers?|rods?|knife|method|model"
-    r"|panel|study|trial|curve|test|exercises?|pneumonia|colitis|diverticulum|triangle|point|point's|lines"
-    r"|space|membrane|canal|ligament|tendon|angle|nodules?|lesion|spots?|ring|plaques?|syringe|scissors)\b",
+    r"(?:['’]s)?[ \t-]{1,2}(?:and[ \t][A-Z]\w{1,15}[ \t])?(?:disease|syndrome|sign|tests?|scale"
+    r"|score|scoring|criteria"
+    r"|catheters?|lymphoma|sarcoma|tumou?r|law|risk|nets?|mouth gag|gag|fascia|gangrene|flaps?"
+    r"|dilators?|evacuator"
+    r"|osteotomy|valves?|microscope|laser|blades?|speculum|cannulas?|anastomosis|stapler|trocars?"
+    r"|grafts?|stents?"
+    r"|prosthesis|brace|splint|sheath|balloon|snare|closure|reflection|effect|arch|plexus|muscle"
+    r"|nerve|artery"
+    r"|vein|tubercle|ducts?|foramen|cartilage|glands|mechanical|boson|surfaces?|algebra|theorem|bag"
+    r"|device"
+    r"|system|guidelines?|clamps|forceps|boots?|collar|probe|elevator|rongeur|hook|spatula"
+    r"|man(?:o?eu|eu)ver|procedure|classification|position|reflex|palsy"
+    r"|fractures?|hernia|o?esophagus|thyroiditis|forceps|stain|tube|drain|pouch|block|clamp"
+    r"|retractor"
+    r"|sutures?|index|pump|node|nodes|bodies|body|cells?|contracture|deformity|phenomenon|purpura"
+    r"|needle"
+    r"|technique|approach|incision|wires?|screws?|plates?|view|line|operation|repair|bandage"
+    r"|staging|grade"
+    r"|stage|formula|equation|questionnaire|inventory|chorea|dementia|monitor|infection|cyst"
+    r"|neuroma|gland"
+    r"|respirations?|agar|medium|virus|fever|anemia|angina|encephalopathy|ulcers?|rods?|knife"
+    r"|method|model"
+    r"|panel|study|trial|curve|test|exercises?|pneumonia|colitis|diverticulum|triangle|point"
+    r"|point's|lines"
+    r"|space|membrane|canal|ligament|tendon|angle|nodules?|lesion|spots?|ring|plaques?|syringe"
+    r"|scissors)\b",
     re.IGNORECASE,
 )
 
-NOT_A_PERSON = frozenset(
+NOT_A_PERSON = word_set(
     """
-    street avenue road boulevard lane drive court place square terrace parkway circle highway trail way
-    st ave rd blvd ln ct pl sq ter pkwy cir hwy apt suite hospital hospitals clinic center centre
-    medical health healthcare hospice infirmary pharmacy school university college academy institute
-    elementary church library hotel inn park airport station bridge river lake mountain mount beach island
-    county parish city town township borough village district state province republic inc llc ltd corp
-    corporation company co gmbh plc group bank foundation trust associates partners holdings services
-    systems solutions technologies laboratories labs industries enterprises insurance airlines motors
-    times post journal magazine news press society association union party council committee department
-    act award prize cup league team fc club theater theatre museum stadium arena disease syndrome
-    sign test scale score criteria catheter lymphoma manor house hall building tower plaza mall gardens
-    cancer memorial general regional rehabilitation family dental
-    """.split()
+    street avenue road boulevard lane drive court place square terrace parkway circle highway
+    trail way st ave rd blvd ln ct pl sq ter pkwy cir hwy apt suite hospital hospitals clinic
+    center centre medical health healthcare hospice infirmary pharmacy school university college
+    academy institute elementary church library hotel inn park airport station bridge river lake
+    mountain mount beach island county parish city town township borough village district state
+    province republic inc llc ltd corp corporation company co gmbh plc group bank foundation
+    trust associates partners holdings services systems solutions technologies laboratories labs
+    industries enterprises insurance airlines motors times post journal magazine news press
+    society association union party council committee department act award prize cup league team
+    fc club theater theatre museum stadium arena disease syndrome sign test scale score criteria
+    catheter lymphoma manor house hall building tower plaza mall gardens cancer memorial general
+    regional rehabilitation family dental
+    """
 )
 """Words behind which a name is one of a street, a place, a firm or an illness."""
 

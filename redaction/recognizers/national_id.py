@@ -46,7 +46,7 @@ def _compact(check: Callable[[str], bool]) -> Callable[[str], bool]:
 
 _FORMS = (
     # Canada, Social Insurance Number
-    _form(r"[1-9][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}", _of_digits(checks.luhn),
+    _form(r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}", _of_digits(checks.luhn),
           "sin social_insurance social_insurance_number nas canada canadian"),
     # India, Aadhaar and Permanent Account Number
     _form(r"[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", _of_digits(checks.verhoeff),
@@ -58,8 +58,10 @@ _FORMS = (
     _form(r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", _of_digits(checks.cpf_valid), "cpf", 0.9),
     _form(r"[0-9]{11}", checks.cpf_valid, "cpf cadastro contribuinte"),
     # France, numéro de sécurité sociale
-    _form(r"[12][ ]?[0-9]{2}[ ]?(?:0[1-9]|1[0-2]|[2-9][0-9])[ ]?(?:[0-9]{2}|2[AB])[ ]?[0-9]{3}[ ]?[0-9]{3}[ ]?[0-9]{2}",
-          _compact(checks.nir_valid), "nir insee sécurité_sociale securite_sociale nss assuré", 0.7),
+    _form(r"[12][ ]?[0-9]{2}[ ]?(?:0[1-9]|1[0-2]|[2-9][0-9])[ ]?"
+          r"(?:[0-9]{2}|2[AB])[ ]?[0-9]{3}[ ]?[0-9]{3}[ ]?[0-9]{2}",
+          _compact(checks.nir_valid),
+          "nir insee sécurité_sociale securite_sociale nss assuré", 0.7),
     # Germany, Steuer-Identifikationsnummer
     _form(r"[1-9][0-9][ ]?[0-9]{3}[ ]?[0-9]{3}[ ]?[0-9]{3}", _of_digits(checks.mod_11_10),
           "steuer-id steuerid steuernummer steuer-idnr idnr identifikationsnummer tin steuer"),
@@ -68,7 +70,8 @@ _FORMS = (
           "sozialversicherungsnummer rentenversicherungsnummer sv-nummer svnr versicherungsnummer"),
     # Spain, NIF and NIE
     _form(r"[0-9]{8}[ -]?[A-HJ-NP-TV-Z]", _compact(checks.nif_valid), "dni nif documento", 0.6),
-    _form(r"[XYZ][ -]?[0-9]{7}[ -]?[A-HJ-NP-TV-Z]", _compact(checks.nif_valid), "nie extranjero", 0.7),
+    _form(r"[XYZ][ -]?[0-9]{7}[ -]?[A-HJ-NP-TV-Z]", _compact(checks.nif_valid),
+          "nie extranjero", 0.7),
     # Italy, codice fiscale
     _form(r"[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]",
           lambda value: not value[6:8].isdecimal() or checks.codice_fiscale_valid(value),
@@ -104,12 +107,14 @@ _FORMS = (
 )  # fmt: skip
 _FORMS_ALONE = tuple(form for form in _FORMS if form.alone)
 _WORD_GATE = re2.compile(
-    rf"(?i)\b(?:{'|'.join(re.escape(word) for form in _FORMS for word in form.names.split())})\b"
+    rf"(?i)\b(?:{'|'.join(re.escape(word) for form in _FORMS for word in form.names.split())})"
 )
 _GATE = re2.compile(
-    r"\b(?:[0-9]{8}|[0-9]{3}[ .-][0-9]{2,3}[ .-][0-9]|[0-9]{2}[ -][0-9]{5}|[0-9]{4}[ -][0-9]{4,5}[ -]"
+    r"\b(?:[0-9]{8}|[0-9]{3}[ .-][0-9]{2,3}[ .-][0-9]|[0-9]{2}[ -][0-9]{5}"
+    r"|[0-9]{4}[ -][0-9]{4,5}[ -]"
     r"|[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2}|[A-Z]-?[0-9]{7}|[A-Z]{5}[0-9]{4}|[A-Z]{4}[0-9]{6}"
-    r"|[A-Z]{6}[0-9]{2}|[0-9]{6}[-+A-F][0-9]{3}|[0-9] [0-9]{2} [0-9]{2} [0-9]|[0-9]{2} [0-9]{3} [0-9]{3})"
+    r"|[A-Z]{6}[0-9]{2}|[0-9]{6}[-+A-F][0-9]{3}|[0-9] [0-9]{2} [0-9]{2} [0-9]"
+    r"|[0-9]{2} [0-9]{3} [0-9]{3})"
 )
 
 
@@ -119,10 +124,12 @@ class NationalIdRecognizer(LabelledRecognizer):
     entity: ClassVar[str] = "NATIONAL_ID"
     labels = label_pattern(
         r"aadh?aar|adhaar|aadhar|pan card|permanent account|cpf|curp|nif|nie|dni|nino|pesel|bsn"
-        r"|burger ?service ?nummer|codice fiscale|steuer ?-?(?:id|nummer|idnr|identifikationsnummer)"
+        r"|burger ?service ?nummer|codice fiscale|steuer ?-?(?:id|nummer|idnr"
+        r"|identifikationsnummer)"
         r"|national insurance|social insurance|nhs (?:number|no\b|#)|tax file|tfn|nric|personnummer"
         r"|henkil[oö]tunnus|(?:num[eé]ro de )?s[eé]curit[eé] sociale|num[eé]ro fiscal|rfc mexicano"
-        r"|sozial ?versicherungs ?nummer|national identity|identity card|emirates id|iqama|teudat zehut"
+        r"|sozial ?versicherungs ?nummer|national identity|identity card|emirates id|iqama"
+        r"|teudat zehut"
         r"|ein|fein|atin|tin|tax ?(?:payer )?id(?:entification)?",
         r"pan|sin|ni|tax|nic|cnic|nid|citizen|citizenship|resident",
     )

@@ -12,9 +12,11 @@ _KINDS = {
     "phone": r"phones?|tele ?phones?|tel|cell(?: ?phone)?|mobile|fax|pager|beeper|call(?:ed)?|dial"
     r"|text|sms|whatsapp|t[eé]l(?:[eé]phone)?|telefon(?:o|e)?|tel[eé]fono|celular|m[oó]vil|handy"
     r"|rufnummer|portable|contact(?: number| no)?|reach",
-    "product": r"parts?(?: ?(?:no\b|number|#))|part|sku|model|catalog(?:ue)?|item|product|isbn|issn|upc"
+    "product": r"parts?(?: ?(?:no\b|number|#))"
+    r"|part|sku|model|catalog(?:ue)?|item|product|isbn|issn|upc"
     r"|ean|gtin|asin|ndc|cpt|hcpcs|loinc|snomed|stock(?: no)?|order|orders|purchase order"
-    r"|po ?(?:no\b|number|#)|invoice|tracking|shipment|ticket|jira|bug|issue|pr|commit|build|version"
+    r"|po ?(?:no\b|number|#)|invoice|tracking|shipment|ticket|jira|bug|issue|pr|commit|build"
+    r"|version"
     r"|revision|release|firmware|bestell ?nummer|rechnung(?:s ?nummer)?|factura|commande|pedido"
     r"|patent|docket|doi|pmid|nct|part ?nr|artikel ?nummer|serial(?: ?(?:no\b|number|#))?|s/n|lot"
     r"|batch|barcode|port|pid|checksum|hash|crc|seed|transaction|txn|receipt|confirmation|coupon"
@@ -30,10 +32,10 @@ _LABELS = {
     kind: re.compile(words.replace(" ", r"[\s_.-]?"), re.IGNORECASE)
     for kind, words in _KINDS.items()
 }
-_ANY = re2.compile(
-    rf"(?i)(?:\b|_)(?:{'|'.join(_KINDS.values())})(?:\b|_|[0-9])".replace(" ", r"[\s_.-]?")
+# The last label of a text, for what stands before it is taken in first.
+_LAST = re2.compile(
+    rf"(?is)^.*(?:\b|_)({'|'.join(_KINDS.values())})(?:\b|_|[0-9])".replace(" ", r"[\s_.-]?")
 )
-_EDGES = "_0123456789"
 _SENTENCE_END = re.compile(r"[.;!?]\s|\n\s*\n")
 
 
@@ -44,20 +46,18 @@ def label_before(text: str, start: int) -> tuple[str, int]:
     """
     first = max(0, start - _BEFORE_CHARS)
     before = text[first:start]
-    label = None
-    for label in _ANY.finditer(before):
-        pass
+    label = _LAST.search(before)
     if label is None:
         return "", -1
-    end = label.end()
+    start, end = label.span(1)
     for stop in _SENTENCE_END.finditer(before, end):
         # "No. 12" and "ref. code" end no sentence.
         if before[stop.end() : stop.end() + 1].isupper():
             return "", -1
-    word = label[0].strip(_EDGES)
+    word = before[start:end]
     for kind, pattern in _LABELS.items():
         if pattern.fullmatch(word):
-            return kind, first + end - (len(label[0]) - len(label[0].rstrip(_EDGES)))
+            return kind, first + end
     return "", -1
 
 

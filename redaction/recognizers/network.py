@@ -22,7 +22,8 @@ _V6 = re.compile(
 _V6_GATE = re2.compile(r"(?i)[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f]")
 _NO_ADDRESS = re.compile(
     r"(?:versions?|ver|v|releases?|rel|build|firmware|sections?|sec|§|chapter|clause|paragraph|rule"
-    r"|article|figure|fig|table|appendix|step|item|requirement|upgrade(?:d)? to|schema|revision|driver"
+    r"|article|figure|fig|table|appendix|step|item|requirement|upgrade(?:d)? to|schema|revision"
+    r"|driver"
     r"|[A-Za-z]+@|==|>=|<=|~=|\^)[ .:#\"'(=]{0,3}\Z",
     re.IGNORECASE,
 )
@@ -93,8 +94,10 @@ _URL = re2.compile(
     r"|\bhxxps?://[^\s\"'<>\\^`{|}]+|\bwww\.[a-z0-9-]+\.[a-z0-9.-]+[^\s\"'<>\\^`{|}]*"
 )
 _BARE = re2.compile(
-    r"(?i)\b(?:[a-z0-9-]+\.)+(?:(com|org|net|edu|gov|mil|co\.uk|org\.uk|ac\.uk|com\.au|co\.in|com\.br|de|fr"
-    r"|eu|uk|nl|ch|es|se|ca|au|jp|cn|ru|pl)|info|biz|int|io|co|us|app|dev|ai|health|care|clinic|hospital"
+    r"(?i)\b(?:[a-z0-9-]+\.)+(?:(com|org|net|edu|gov|mil|co\.uk|org\.uk|ac\.uk|com\.au|co\.in"
+    r"|com\.br|de|fr"
+    r"|eu|uk|nl|ch|es|se|ca|au|jp|cn|ru|pl)|info|biz|int|io|co|us|app|dev|ai|health|care|clinic"
+    r"|hospital"
     r"|me|tv|it|in|be|at|br|mx|xyz|online|site|store|shop|tech|cloud|ly|gl|gg|be)"
     r"\b(?:[:/?#][^\s\"'<>\\^`{|}]*)?"
 )
@@ -121,7 +124,7 @@ class UrlRecognizer(Recognizer):
         if _DOTTED.search(text) is None:
             return
         for match in _BARE.finditer(text):
-            start, end = match.span()
+            start = match.start()
             if text[start - 1 : start] in {"@", "/", ".", "_"}:
                 continue
             value = _without_tail(match[0])

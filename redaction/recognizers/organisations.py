@@ -8,18 +8,19 @@ from typing import ClassVar
 
 import re2
 
+from redaction.lexicon import word_set
 from redaction.recognizers.base import Recognizer, Span
 
 _FORM = 0.6
 _HEAD = re2.compile(
-    r"[ ,](?:Inc|LLC|L\.L\.C|Ltd|Limited|Corp|Corporation|GmbH|AG|PLC|plc|LLP|LP|S\.A|SA|BV|B\.V|NV|Pty|SARL|SpA|KG|Group"
-    r"|Holdings|Bank|Foundation|Insurance|Partners|Associates|Industries|Enterprises|Solutions|Technologies)\b"
+    r"[ ,](?:Inc|LLC|L\.L\.C|Ltd|Limited|Corp|Corporation|GmbH|AG|PLC|plc|LLP|LP|S\.A|SA|BV|B\.V|NV"
+    r"|Pty|SARL|SpA|KG|Group"
+    r"|Holdings|Bank|Foundation|Insurance|Partners|Associates|Industries|Enterprises|Solutions"
+    r"|Technologies)\b"
 )
-_NAME = re.compile(
-    r"(?:[A-Z0-9][\w&'’.\-]{0,24}+(?:,?[ ](?:(?:and|&|of)[ ])?)){1,5}\Z"
-)
+_NAME = re.compile(r"(?:[A-Z0-9][\w&'’.\-]{0,24}+(?:,?[ ](?:(?:and|&|of)[ ])?)){1,5}\Z")
 _CHARS = 64
-_NOT_FIRST = frozenset("The A An Our Your This For At To From In Of By With And".split())
+_NOT_FIRST = word_set("The A An Our Your This For At To From In Of By With And")
 
 
 class OrganizationFormRecognizer(Recognizer):

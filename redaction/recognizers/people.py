@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
+import re2
+
+from redaction.lexicon import word_set
 from redaction.name_words import (
     CALENDAR,
     CITY,
@@ -25,6 +28,7 @@ from redaction.name_words import (
     SURE_NAME,
     SURE_SURNAME,
     SURNAME,
+    TERM,
     TITLE,
     USUAL_GIVEN,
     WORD,
@@ -41,16 +45,19 @@ from redaction.recognizers.name_context import (
 )
 
 _TITLED, _LABELLED, _FULL, _LIKELY, _SINGLE, _GUESS = 0.85, 0.8, 0.65, 0.55, 0.45, 0.4
-_LONGEST = 6
+_LONGEST, _CHAIN = 6, 32
 _GAP = re.compile(
-    r"[ \t]{0,2}(?:(?:(?:van|von|de|del|della|der|den|di|da|dos|das|du|la|le|los|las|el|al|bin|bint|ibn"
+    r"[ \t]{0,2}(?:(?:(?:van|von|de|del|della|der|den|di|da|dos|das|du|la|le|los|las|el|al|bin|bint"
+    r"|ibn"
     r"|ben|abu|y|ter|ten|af|av|zu)[ \t]{1,2}){1,3}|(?:al|el|d|l|da|ter)['’-])?\Z"
 )
 _SPACES = frozenset({" ", "  ", "\t", ""})
+_ENDS = frozenset(".,;:!?)\n") | {""}
+_POSSESSIVE = frozenset({"'s", "’s"})
 _COMMAS = frozenset({", ", ",", " , ", ",  "})
-_LOWER_TITLES = frozenset("dr dr. mr mr. mrs mrs. ms ms. prof prof. sr. sra. señor señora herr frau".split())
+_LOWER_TITLES = word_set("dr dr. mr mr. mrs mrs. ms ms. prof prof. sr. sra. señor señora herr frau")
 _GLUED = frozenset("@/\\=_<{[0123456789")
-_BACTERIA = frozenset("coli diff difficile aureus pneumoniae faecalis pylori albicans flu".split())
+_BACTERIA = word_set("coli diff difficile aureus pneumoniae faecalis pylori albicans flu")
 
 
 class PersonFormRecognizer(Recognizer):
@@ -71,10 +78,15 @@ def _chains(text: str, any_case: bool) -> Iterator[list[tuple[Word, str]]]:
     chain: list[tuple[Word, str]] = []
     end = -1
     for word in words_in(text, any_case=any_case):
-        gap = text[end : word.start] if 0 <= end and word.start - end <= 16 else "\n"
+        gap = text[end : word.start] if end >= 0 and word.start - end <= 16 else "\0"
         if gap[:1] == "." and chain and (chain[-1][0].has(TITLE) or chain[-1][0].initial):
             gap = gap[1:]
-        if gap in _SPACES or chain and chain[-1][0].has(TITLE) and gap.isspace() and len(gap) < 14:
+        if len(chain) >= _CHAIN:
+            yield chain
+            chain = []
+        if gap in _SPACES or (
+            chain and chain[-1][0].has(TITLE) and gap.isspace() and len(gap) < 14
+        ):
             chain.append((word, " "))
         elif gap in _COMMAS:
             chain.append((word, ","))
@@ -95,7 +107,9 @@ def _names(text: str, chain: list[tuple[Word, str]], any_case: bool) -> Iterator
     while index < count:
         word, _ = chain[index]
         titled = title is not None
-        if word.has(TITLE) and _is_title(text, word, index + 1 < count and chain[index + 1][1] != ","):
+        if word.has(TITLE) and _is_title(
+            text, word, index + 1 < count and chain[index + 1][1] != ","
+        ):
             if title is None or word.start - title.end > 2:
                 title = word
             index += 1
@@ -105,9 +119,11 @@ def _names(text: str, chain: list[tuple[Word, str]], any_case: bool) -> Iterator
             following, gap = chain[end]
             if end > index and gap == ",":
                 break
-            if not _may_be_name(text, following, titled and end == index, any_case):
-                break
-            if titled and end > index and following.has(WORD) and not following.has(NAME):
+            begun = end > index and chain[end - 1][0].has(SURE_GIVEN)
+            initialled = end > index + 1 and following_initial(chain[end - 1][0], chain[end - 2][0])
+            if not _may_be_name(
+                text, following, titled and end == index, any_case, begun or initialled
+            ):
                 break
             end += 1
         if end == index:
@@ -129,19 +145,27 @@ def _names(text: str, chain: list[tuple[Word, str]], any_case: bool) -> Iterator
         index = end
 
 
+def following_initial(initial: Word, first: Word) -> bool:
+    """Tell whether a first name and an initial stand before: "Daniela C"."""
+    return initial.initial and first.has(SURE_GIVEN)
+
+
 def _is_title(text: str, word: Word, followed: bool) -> bool:
     value = text[word.start : word.end]
     if value.islower() and word.folded not in _LOWER_TITLES:
         return False
-    # "Father" and "Judge" are titles only before a name; "DR" and "MS" in capitals mean other things.
-    return followed and (text[word.end : word.end + 1] == "." or not value.isupper() or len(value) > 2)
+    # "Father" and "Judge" are titles only before a name; "MS" in capitals may be an illness.
+    return followed and (
+        text[word.end : word.end + 1] == "." or not value.isupper() or len(value) > 2
+    )
 
 
-def _may_be_name(text: str, word: Word, titled: bool, any_case: bool) -> bool:
+def _may_be_name(text: str, word: Word, titled: bool, any_case: bool, begun: bool = False) -> bool:
+    """Tell whether a word can be part of a name; `begun` where a first name stands before it."""
     if text[word.end : word.end + 1] in _GLUED:
         return False
     if word.initial:
-        return not any_case or text[word.end - 1] == "."
+        return not any_case or begun or text[word.end - 1] == "."
     if word.has(CALENDAR | DRUG | NOBODY):
         return titled and word.has(NAME) and not word.has(DRUG)
     if word.folded in CREDENTIALS and text[word.start : word.end].isupper():
@@ -151,20 +175,28 @@ def _may_be_name(text: str, word: Word, titled: bool, any_case: bool) -> bool:
     if word.has(PLACE | CLINICAL | SURE_EPONYM):
         return False
     if any_case:
-        return word.has(SURE_NAME)
-    return word.has(NAME) or not word.has(WORD)
+        if word.has(SURE_NAME):
+            return True
+        if not begun or word.has(TERM):
+            return False
+        # In lower case "farmer" is a name rather where the sentence ends than where it goes on.
+        ends = (
+            text[word.end : word.end + 1] in _ENDS or text[word.end : word.end + 2] in _POSSESSIVE
+        )
+        return (word.has(SURNAME) and ends) or not word.has(WORD | NAME)
+    return word.has(NAME) or (begun and word.has(TERM)) or not word.has(WORD | TERM)
 
 
 def _last_first(
     text: str, part: list[Word], rest: list[tuple[Word, str]], any_case: bool
 ) -> list[Word]:
-    """Give the words after the comma of "Last, First M." """
+    """Give the words after the comma of "Last, First M."; none where it is no name."""
     if not rest or rest[0][1] != "," or len(part) > 2 or part[-1].initial:
         return []
     first = rest[0][0]
     if not first.has(GIVEN) or first.has(CREDENTIAL | PLACE | CLINICAL | DRUG | CALENDAR | NOBODY):
         return []
-    if any(word.has(WORD | CITY) and not word.has(SURNAME) for word in part):
+    if any(word.has(WORD | CITY | TERM) and not word.has(SURNAME) for word in part):
         return []
     if part[0].has(GIVEN) and len(part) > 1:
         return []  # A list of people.
@@ -172,7 +204,11 @@ def _last_first(
         return []
     swapped = [first]
     for word, gap in rest[1:3]:
-        if gap == "," or word.has(TITLE | CREDENTIAL) or not _may_be_name(text, word, False, any_case):
+        if (
+            gap == ","
+            or word.has(TITLE | CREDENTIAL)
+            or not _may_be_name(text, word, False, any_case)
+        ):
             break
         if not word.initial and word.has(WORD) and not word.has(GIVEN):
             break
@@ -208,6 +244,8 @@ def _judge(
     if not score:
         return None
     end = _with_suffix(text, end)
+    degree = _DEGREE.match(text, end)
+    end = end if degree is None else degree.end()
     return start, end, score
 
 
@@ -216,7 +254,10 @@ def _trimmed(part: list[Word], titled: bool) -> list[Word]:
         # A sentence may begin with a word that is a name as well: "Will", "Mark".
         while len(part) > 2 and part[0].has(WORD) and not part[0].has(GIVEN):
             part = part[1:]
-    while part and len(part) > 1 and part[-1].has(WORD) and not part[-1].has(NAME):
+    while len(part) > 1 and (
+        (part[-1].has(WORD) and not part[-1].has(NAME))
+        or (part[-1].initial and part[-1].folded in {"a", "i"})
+    ):
         part = part[:-1]
     return part
 
@@ -283,13 +324,13 @@ def _fits(text: str, part: list[Word], strict: bool) -> bool:
         return not strict and full[0].has(NAME)
     if strict:
         return any(word.has(SURE_NAME) for word in full) or (
-            len(full) > 1 and not all(word.has(WORD) for word in full)
+            len(full) > 1 and not any(word.has(WORD | TERM) for word in full)
         )
-    if all(word.has(WORD) and not word.has(NAME) for word in full):
-        return False
-    return True
+    return not all(word.has(WORD | TERM) and not word.has(NAME) for word in full)
 
 
+# Without a comma it is written as a part of the name.
+_DEGREE = re.compile(r"[ ](?:MD|DDS|DVM|PhD|RN|DO|NP|PA|JD|CPA)\b(?![-/])")
 _SUFFIX = re.compile(r",?[ \t]{1,2}(Jr|Sr|JR|SR|II|III|IV)\b\.?")
 
 
@@ -298,10 +339,11 @@ def _with_suffix(text: str, end: int) -> int:
     return end if match is None else match.end()
 
 
-_INTRODUCED = re.compile(
-    r"\b(?:name(?:['’]?s| is|d)|i am|i['’]?m|this is|call me|dear|hi|hello|regards,?|thanks,?|(?-i:[Dd]r\.?|[Mm]r\.?"
-    r"|[Mm]rs\.?|[Mm]s\.?)|spoke (?:with|to)|name:|patient:|pt:|patient)[ \t]{1,2}\n?(?=[a-z])",
-    re.IGNORECASE,
+_INTRODUCED = re2.compile(
+    r"\b(?i:name(?:['’]?s| is|d)|i am|i['’]?m|this is|call me|dear|hi|hello|regards,?|thanks,?"
+    r"|spoke (?:with|to)"
+    r"|name:|patient:|pt:|patient)[ \t]{1,2}\n?[a-z]|\b(?:[Dd]r|[Mm]r|[Mm]rs"
+    r"|[Mm]s)\.?[ \t]{1,2}[a-z]"
 )
 _LOWER_NAME = re.compile(r"[a-z]++(?:['’-][a-z]++)?(?:[ \t][a-z]++(?:['’-][a-z]++)?){0,2}")
 _TITLE_END = re.compile(r"\b(?:[Dd]r|[Mm]r|[Mm]rs|[Mm]s)\.?\s*\Z")
@@ -310,10 +352,11 @@ _TITLE_END = re.compile(r"\b(?:[Dd]r|[Mm]r|[Mm]rs|[Mm]s)\.?\s*\Z")
 def _introduced(text: str) -> Iterator[Span]:
     """Give names in lower case behind words that introduce one."""
     for match in _INTRODUCED.finditer(text):
-        name = _LOWER_NAME.match(text, match.end())
+        first = match.end() - 1
+        name = _LOWER_NAME.match(text, first)
         if name is None:
             continue
-        titled = _TITLE_END.search(match[0]) is not None
+        titled = _TITLE_END.search(match[0][:-1]) is not None
         words: list[Word] = []
         for word in words_in(text, name.start(), name.end(), any_case=True):
             known = word.has(SURE_NAME) or (titled and not words and word.has(SURNAME))
@@ -322,5 +365,3 @@ def _introduced(text: str) -> Iterator[Span]:
             words.append(word)
         if words and (titled or words[0].has(USUAL_GIVEN) or len(words) > 1):
             yield match.start() if titled else words[0].start, words[-1].end, _LIKELY
-
-

@@ -35,12 +35,16 @@ _WORDS = word_pattern(
     ]
 )
 _SAID = re.compile(
-    r"(?<![^\W_])(?:(?:tele)?phone|tel|cell(?:phone)?|mobile|fax|call(?:ed|ing)?|dial|text|sms|whatsapp"
-    r"|contact|reach|pager|beeper|hotline|landline|ph|mob|t[eé]l[eé]phone|t[eé]l|tel[eé]fono|m[oó]vil"
+    r"(?<![^\W_])(?:(?:tele)?phone|tel|cell(?:phone)?|mobile|fax|call(?:ed|ing)?|dial|text|sms"
+    r"|whatsapp"
+    r"|contact|reach|pager|beeper|hotline|landline|ph|mob|t[eé]l[eé]phone|t[eé]l|tel[eé]fono"
+    r"|m[oó]vil"
     r"|celular|telefon|handy|rufnummer|cellulare|telefone|telem[oó]vel|portable|office|desk|home"
     r"|reachable|answer(?:ing)?|messages?|ring(?:ing)?|phon(?:e|ing)|calls?|number|line)"
-    r"(?:[ ]{0,2}(?:number|no|num|nr|line|contact|is|at|on|was|me|us|him|her|them|now|back|please|to|are"
-    r"|home|work|office|cell|mobile|phone|the|my|his|office's|directly|nummer|n[º°]|[#:=.(\"',-])){0,6}"
+    r"(?:[ ]{0,2}(?:number|no|num|nr|line|contact|is|at|on|was|me|us|him|her|them|now|back|please"
+    r"|to|are"
+    r"|home|work|office|cell|mobile|phone|the|my|his|office's|directly|nummer|n[º°]"
+    r"|[#:=.(\"',-])){0,6}"
     r"[ ]{0,2}\Z",
     re.IGNORECASE,
 )
@@ -55,7 +59,8 @@ _CANDIDATE = re.compile(r"[+(0-9][+0-9 ().\-/\[\]\u2022·]{6,}+")
 _EXTENSION_CHARS = 24
 _BOUNDARY = r"(?<![0-9A-Za-z.])(?<![0-9]-)"
 _EXTENSION = (
-    r"(?:[,;]?\s{0,2}(?:x|ext\.?|extn\.?|extension|\#|durchwahl|poste|ramal)[:.]?\s{0,2}[0-9]{1,6})?"
+    r"(?:[,;]?\s{0,2}(?:x|ext\.?|extn\.?|extension|\#|durchwahl|poste"
+    r"|ramal)[:.]?\s{0,2}[0-9]{1,6})?"
     r"(?![0-9A-Za-z])"
 )
 _AMERICAN = re.compile(
@@ -65,7 +70,8 @@ _AMERICAN = re.compile(
     re.IGNORECASE,
 )
 _INTERNATIONAL = re.compile(
-    rf"(?<![0-9A-Za-z+])(?:\+|00(?=[ -]?[1-9][0-9]))\s?[1-9](?:[ ().\-/]{{0,3}}[0-9]){{6,14}}{_EXTENSION}",
+    rf"(?<![0-9A-Za-z+])(?:\+"
+    rf"|00(?=[ -]?[1-9][0-9]))\s?[1-9](?:[ ().\-/]{{0,3}}[0-9]){{6,14}}{_EXTENSION}",
     re.IGNORECASE,
 )
 _LOCAL_NUMBER = re.compile(
@@ -88,8 +94,10 @@ _LETTERS = re.compile(
     r"(?=[0-9A-Z-]{0,12}[A-Z]{2})[0-9A-Z]{2,8}(?:-[0-9A-Z]{2,8}){0,2}(?![0-9a-zA-Z])"
 )
 _SHORT = re.compile(
-    r"(?i:(?<![A-Za-z])(?:pager|beeper|pgr|bleep|ext(?:ension|n)?|phone ext)(?:[ ]?(?:number|no|num|id))?)"
-    r"[.:#]{0,2}[ ]?(?:is|was|:)?[ ]?\#?((?:[0-9]{2,3}-)?[0-9]{3,7})(?![0-9A-Za-z\-]|\.[0-9]|[ ]?(?:mg|ml|cm|%))"
+    r"(?i:(?<![A-Za-z])(?:pager|beeper|pgr|bleep|ext(?:ension|n)?|phone ext)(?:[ ]?(?:number|no"
+    r"|num|id))?)"
+    r"[.:#]{0,2}[ ]?(?:is|was|:)?[ ]?\#?((?:[0-9]{2,3}-)?[0-9]{3,7})(?![0-9A-Za-z\-]|\.[0-9]"
+    r"|[ ]?(?:mg|ml|cm|%))"
 )
 _SHORT_GATE = re2.compile(r"(?i)pager|beeper|pgr|bleep|\bext")
 _WITH_TRUNK_ZERO = ("GB", "DE", "FR", "IN", "AU", "IT", "NL", "BR", "CH", "SE", "ZA", "JP")
@@ -126,11 +134,13 @@ class PhoneRecognizer(Recognizer):
 def _phones(text: str, first: int, last: int) -> Iterator[Span]:
     american: set[int] = set()
     for match in _AMERICAN.finditer(text, first, last):
-        american.add(match.start())
+        american.update((match.start(), match.start(3)))
         yield *match.span(), _american_score(text, match)
     for match in _INTERNATIONAL.finditer(text, first, last):
         yield *match.span(), _SURE if near(_WORDS, text, *match.span()) else _LIKELY
     for match in _LOCAL_NUMBER.finditer(text, first, last):
+        if match.start() in american:
+            continue
         if _said(text, *match.span()) or (
             "-" in match[0]
             and near(_WORDS, text, *match.span())

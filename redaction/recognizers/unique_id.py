@@ -10,12 +10,25 @@ import re2
 
 from redaction.recognizers.base import Span, has_digit
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern, value_after
+from redaction.recognizers.words import set_of
 
 # An "ID" with no word before it that says of what, or with one that no machine uses.
 _PLAIN_ID = re2.compile(r"\b(?:ID|Id)(?:[ ]?(?:numbers?|nos?\b\.?|#|code))?")
 _WORD_BEFORE = re.compile(r"([A-Za-z]+)['’]?s?[ _-]{1,2}\Z")
-_OF_MACHINES = frozenset(
-    ["order", "product", "session", "request", "transaction", "process", "thread", "event", "message", "build", "job", "task", "trace", "span", "model", "item", "sku", "video", "channel", "project", "issue", "bug", "ticket", "commit", "run", "test", "batch", "node", "pod", "container", "instance", "image", "app", "application", "bundle", "client", "tenant", "workspace", "team", "team's", "group", "org", "page", "post", "object", "resource", "type", "class", "category", "tool", "call", "toolu", "query", "response", "correlation", "parent", "child", "key", "row", "column", "table", "schema", "version", "release", "plugin", "package", "module", "game", "level", "asset", "file", "folder", "document", "doc", "drive", "sheet", "form", "layout", "template", "theme", "campaign", "ad", "ads", "store", "shop", "vendor", "supplier", "location", "region", "zone", "host", "server", "database", "db", "cluster", "queue", "topic", "stream", "partition", "tracking", "shipment", "invoice", "receipt", "payment", "charge", "price", "plan", "coupon", "cart", "listing", "property", "repo", "repository", "branch", "pipeline", "workflow", "action", "artifact", "chat", "conversation", "prompt", "completion", "assistant", "cve", "rfc", "pmid", "doi", "gene", "protein", "sequence", "snp", "rs", "nct", "trial", "device", "serial", "vin"]
+_OF_MACHINES = set_of(
+    """
+    order product session request transaction process thread event message build job task
+    trace span model item sku video channel project issue bug ticket commit run test batch
+    node pod container instance image app application bundle client tenant workspace team
+    team's group org page post object resource type class category tool call toolu query
+    response correlation parent child key row column table schema version release plugin
+    package module game level asset file folder document doc drive sheet form layout
+    template theme campaign ad ads store shop vendor supplier location region zone host
+    server database db cluster queue topic stream partition tracking shipment invoice
+    receipt payment charge price plan coupon cart listing property repo repository branch
+    pipeline workflow action artifact chat conversation prompt completion assistant cve
+    rfc pmid doi gene protein sequence snp rs nct trial device serial vin
+    """
 )
 _WORD_CHARS = 24
 
@@ -39,7 +52,8 @@ class UniqueIdRecognizer(LabelledRecognizer):
         r"|user|reference|ref|confirmation|booking|reservation|docket|inmate|offender|prisoner"
         r"|donor|transplant|unos|registry|registrant|prescription|rx|script|npi|provider|physician"
         r"|doctor|dr|nurse|site|loyalty|frequent flyer|rewards|library card|ticket holder|report"
-        r"|incident|file|dossier|lab|order requisition|resident|household|tenant|applicant|candidate"
+        r"|incident|file|dossier|lab|order requisition|resident|household|tenant|applicant"
+        r"|candidate"
         r"|tax ?payer|identity|identification|social|kennitala|contact|caller|beneficiary",
     )
     least_digits = 3

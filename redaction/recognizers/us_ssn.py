@@ -6,6 +6,7 @@ old wallets count as well: a number that is no SSN costs a mask, one that is mis
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import ClassVar
@@ -20,7 +21,8 @@ _WORDS = re.compile(
         ssns? | ss[ ]?\# | ss[ ]?no | ss[ ]?num(?:ber)? | s\.s\.n?\.? | itins? | tins? | sosec
       | social(?:s|\W{0,3}(?:sec(?:urity)?|insurance))? | soc\W{0,3}sec(?:urity)?
       | tax\W?payer | tax[\W_]{0,2}id(?:entification)?
-      | segur(?:o|idad|an[çc]a)\W{1,3}social | s[ée]curit[ée]\W{1,3}sociale | sicurezza\W{1,3}sociale
+      | segur(?:o|idad|an[çc]a)\W{1,3}social
+      | s[ée]curit[ée]\W{1,3}sociale | sicurezza\W{1,3}sociale
       | sozialversicherungs\W?(?:nummer|nr)
     )(?![a-z]) | (?-i:(?<=[a-z])S[Ss][Nn]s?(?![a-z]))""",
     re.VERBOSE | re.IGNORECASE,
@@ -56,13 +58,16 @@ _LETTERED = re.compile(
 )
 _MASKED = re2.compile(
     r"(?:[*#•.?]{3}|xxx|XXX|[0-9][*#•xX?]{2})[-. ]?(?:[*#•.?]{2}|xx|XX)[-. ]?[0-9]{4}"
-    r"|[0-9]{3}[-. ](?:[*#•?]{2}|xx|XX)[-. ][0-9]{4}|[0-9]{3}-(?:[0-9]{2}|XX|xx|[*#•?]{2})-(?:[*#•?]{4}|xxxx|XXXX)"
+    r"|[0-9]{3}[-. ](?:[*#•?]{2}|xx|XX)[-. ][0-9]{4}|[0-9]{3}-(?:[0-9]{2}|XX|xx"
+    r"|[*#•?]{2})-(?:[*#•?]{4}|xxxx|XXXX)"
 )
 _BACKWARDS = re.compile(r"(?<![0-9])[0-9]{4}[-. /][0-9]{2}[-. /][0-9]{3}(?![0-9])")
 _BACKWARDS_WORDS = re.compile(r"revers|backward", re.IGNORECASE)
 _MEASURED = re.compile(
-    r"[ ]{0,2}(?:(?i:bytes|dollars|usd|eur|euros?|pounds|people|users|rows|records|units|times|views"
-    r"|ms|ns|us|seconds|hz|[kmgt]i?b|hits|iterations|tokens|votes|shares|miles|km|years|percent)\b|[%$€£¥])"
+    r"[ ]{0,2}(?:(?i:bytes|dollars|usd|eur|euros?|pounds|people|users|rows|records|units|times"
+    r"|views"
+    r"|ms|ns|us|seconds|hz|[kmgt]i?b|hits|iterations|tokens|votes|shares|miles|km|years"
+    r"|percent)\b|[%$€£¥])"
 )
 
 _SEPARATOR_SCORES = {"-": 0.85, ".": 0.6, "/": 0.6, "_": 0.5, "": 0.5}
@@ -91,9 +96,9 @@ class UsSsnRecognizer(Recognizer):
                 yield start, end, _LAST_FOUR_SCORE
         for match in _FOUR.finditer(text):
             start, end = match.span()
-            if end - start == 4 and _LAST.search(text[max(0, start - _LAST_CHARS) : start]):
-                if _said(text, start, end):
-                    yield start, end, _LAST_FOUR_SCORE
+            before = text[max(0, start - _LAST_CHARS) : start]
+            if end - start == 4 and _LAST.search(before) and _said(text, start, end):
+                yield start, end, _LAST_FOUR_SCORE
 
 
 _SOME_WORD = re2.compile(r"(?i)ss|s\.s|soc|tin|sec|tax|segur|s[ée]cu|sicur|sozial")
@@ -129,7 +134,7 @@ def _nine_digits(text: str) -> Iterator[Span]:
 
 def _counts(digits: str) -> bool:
     """Tell whether digits only count up or down, as in a list."""
-    return len({int(b) - int(a) for a, b in zip(digits, digits[1:], strict=False)}) == 1
+    return len({int(b) - int(a) for a, b in itertools.pairwise(digits)}) == 1
 
 
 def _said(text: str, start: int, end: int) -> bool:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import re2
 
 from redaction.recognizers.base import Recognizer, Span, near, word_pattern
+from redaction.recognizers.words import set_of
 
 _LABEL = re2.compile(
     r"(?i)\b(?:user[ _-]?names?|user[ _-]?ids?|userid|login(?:[ _-]?(?:id|name|user))?|log[ -]?in"
@@ -20,18 +21,32 @@ _LABEL = re2.compile(
     r"(?:[ _-]?(?:id|user(?:name)?|handle|account|profile|tag))?)"
 )
 _LINK = re.compile(
-    r"""["'`*]{0,3}+[ ]?(?P<sign>[:=]|(?i:is|was|as|are)\b|["'“‘`]|(?=@))[ ]{0,2}+["'“‘`(<*]{0,2}+""",
+    r"""["'`*]{0,3}+[ ]?
+    (?P<sign>[:=]|(?i:is|was|as|are)\b|["'“‘`]|(?=@))[ ]{0,2}+["'“‘`(<*]{0,2}+""",
     re.VERBOSE,
 )
 _NAME = re.compile(r"@?+[A-Za-z0-9][A-Za-z0-9._\\+-]{1,40}+(?:\#[0-9]{4})?(?![@A-Za-z0-9(\[])")
 _EMAIL_LIKE = re.compile(r"[\w.+-]{1,64}@")
-_COMMON = frozenset(
-    ["required", "optional", "missing", "invalid", "unknown", "none", "null", "true", "false", "not", "empty", "string", "text", "str", "int", "varchar", "the", "a", "an", "your", "my", "his", "her", "their", "this", "that", "it", "required.", "and", "or", "for", "with", "page", "form", "screen", "button", "failed", "successful", "denied", "blocked", "disabled", "enabled", "locked", "expired", "incorrect", "wrong", "valid", "unique", "taken", "available", "set", "used", "needed", "case", "here", "there", "now", "never", "always", "also", "already", "being", "unicode", "value", "field", "name", "number", "email", "password", "username", "user", "login", "admin-only", "undefined", "any", "self", "request", "req", "input", "os", "env", "process", "config", "props", "data", "type", "object", "function", "var", "let", "const"]
+_COMMON = set_of(
+    """
+    required optional missing invalid unknown none null true false not empty string text
+    str int varchar the a an your my his her their this that it required. and or for with
+    page form screen button failed successful denied blocked disabled enabled locked
+    expired incorrect wrong valid unique taken available set used needed case here there
+    now never always also already being unicode value field name number email password
+    username user login admin-only undefined any self request req input os env process
+    config props data type object function var let const
+    """
 )
 _TELLS = re.compile(r"[0-9_.\\@-]|[a-z][A-Z]")
 _HANDLE = re2.compile(r"(?:^|[\s(\[\"'“,:;/>])(@[A-Za-z_][A-Za-z0-9_.]{1,29})")
-_OF_CODE = frozenset(
-    ["@media", "@import", "@override", "@property", "@staticmethod", "@classmethod", "@param", "@return", "@returns", "@types", "@keyframes", "@charset", "@supports", "@test", "@mock", "@pytest", "@app", "@here", "@everyone", "@channel", "@all", "@gmail", "@me", "@home", "@work", "@example", "@deprecated", "@see", "@since", "@author", "@throws", "@type", "@typedef", "@font", "@layer"]
+_OF_CODE = set_of(
+    """
+    @media @import @override @property @staticmethod @classmethod @param @return @returns
+    @types @keyframes @charset @supports @test @mock @pytest @app @here @everyone @channel
+    @all @gmail @me @home @work @example @deprecated @see @since @author @throws @type
+    @typedef @font @layer
+    """
 )
 _SOCIAL = word_pattern(
     [

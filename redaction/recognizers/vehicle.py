@@ -17,8 +17,10 @@ _VIN_WORDS = word_pattern(
     ["vin", "vehicle", "vehicle identification", "chassis", "car", "truck", "auto", "automobile"]
 )
 _PLATE = re2.compile(
-    r"(?i:\b(?:licen[cs]e[ -]?plates?|number[ -]?plates?|reg(?:istration)?[ -]?plates?|vehicle[ -]?reg"
-    r"(?:istration)?|plates?|kfz-?kennzeichen|kennzeichen|plaque d[’']immatriculation|immatriculation"
+    r"(?i:\b(?:licen[cs]e[ -]?plates?|number[ -]?plates?|reg(?:istration)?[ -]?plates?"
+    r"|vehicle[ -]?reg"
+    r"(?:istration)?|plates?|kfz-?kennzeichen|kennzeichen|plaque d[’']immatriculation"
+    r"|immatriculation"
     r"|matr[ií]cula|targa|placas?)(?:[ ]?(?:numbers?|no\.?|num|#|nr\.?|id|tag)){0,2}"
     r"[\"']?(?:[ ]?(?:is|was|reads?|reading|of|[:=#,-]|\()){0,2}[ ]?[\"'(#]?)"
     r"((?:[A-Z]{2}[ ])?[A-Z0-9]{1,8}(?:[ ·•-]{1,2}[A-Z0-9]{1,5}){0,3})\b"

@@ -24,15 +24,20 @@ _CONDITIONS = (
     ("195662009", "Acute viral pharyngitis (disorder)"),
 )
 _LABS_EACH = 40
+_NOTE = 200
+"""Characters of a note."""
 
 
-def fhir_bundle(size: int, seed: str) -> bytes:
-    """Make a Bundle of about so many bytes: patients, each with visits, findings and results."""
+def fhir_bundle(size: int, seed: str, *, notes: bool = False) -> bytes:
+    """Make a Bundle of about so many bytes: patients, each with visits, findings and results.
+
+    `notes` are a few sentences of prose about each of a patient's illnesses.
+    """
     generator = random.Random(seed)
     entries: list[str] = []
     length = 0
     while length < size:
-        for resource in _record(generator):
+        for resource in _record(generator, notes):
             entry = {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
             entries.append(json.dumps(entry))
             length += len(entries[-1]) + 1
@@ -40,7 +45,7 @@ def fhir_bundle(size: int, seed: str) -> bytes:
     return f'{{"resourceType":"Bundle","type":"collection","entry":[{body}]}}'.encode()
 
 
-def _record(generator: random.Random) -> list[dict[str, Any]]:
+def _record(generator: random.Random, notes: bool) -> list[dict[str, Any]]:
     def fill(template: str) -> str:
         return sentence_of(generator, template)
 
@@ -110,7 +115,7 @@ def _record(generator: random.Random) -> list[dict[str, Any]]:
                 "subject": subject,
                 "encounter": visit,
                 "onsetDateTime": moment(),
-                "note": [{"text": prose(generator, 200, DENSE)}],
+                **({"note": [{"text": prose(generator, _NOTE, DENSE)}]} if notes else {}),
             }
         )
     for _ in range(_LABS_EACH):
@@ -137,19 +142,19 @@ def _record(generator: random.Random) -> list[dict[str, Any]]:
     return records
 
 
-def hl7_file(size: int, seed: str) -> bytes:
-    """Make a file of about so many bytes: HL7 v2 messages with results and a note."""
+def hl7_file(size: int, seed: str, *, notes: bool = False) -> bytes:
+    """Make a file of about so many bytes: HL7 v2 messages with results, and with `notes` prose."""
     generator = random.Random(seed)
     messages: list[str] = []
     length = 0
     while length < size:
-        message = "\r".join(_segments(generator)) + "\r"
+        message = "\r".join(_segments(generator, notes)) + "\r"
         messages.append(message)
         length += len(message)
     return "".join(messages).encode()
 
 
-def _segments(generator: random.Random) -> list[str]:
+def _segments(generator: random.Random, notes: bool) -> list[str]:
     def fill(template: str) -> str:
         return sentence_of(generator, template)
 
@@ -172,8 +177,10 @@ def _segments(generator: random.Random) -> list[str]:
             f"OBX|{number}|NM|{code}^{display}^LN||{value}|{unit}|{low}-{high}|N|||F"
             f"|||{fill('{compact}')}0931"
         )
-    segments.append(f"NTE|1||{prose(generator, 160, DENSE).replace(chr(10), ' ')}")
-    segments.append(
-        f"OBX|13|TX|8251-1^Note^LN||{prose(generator, 160, SPARSE).replace(chr(10), ' ')}||||||F"
-    )
+    if notes:
+        dense, sparse = (
+            prose(generator, _NOTE, share).replace("\n", " ") for share in (DENSE, SPARSE)
+        )
+        segments.append(f"NTE|1||{dense}")
+        segments.append(f"OBX|13|TX|8251-1^Note^LN||{sparse}||||||F")
     return segments

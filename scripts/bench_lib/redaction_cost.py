@@ -81,14 +81,18 @@ def replayed(stock: Child, aegis: Child, quick: bool) -> dict[str, Any]:
 
 def records(stock: Child, aegis: Child, quick: bool) -> Iterator[dict[str, Any]]:
     """Redact large structured records; of those stock reads a sample, and the rest is reckoned."""
-    for label, kind, make, size, sample in (
-        ("FHIR Bundle", FHIR_TYPE, fhir_bundle, FHIR_BYTES, STOCK_LEAVES),
-        ("HL7 v2 file", HL7_TYPE, hl7_file, HL7_BYTES, STOCK_MESSAGES),
+    for label, kind, make, notes, size, sample in (
+        ("FHIR Bundle", FHIR_TYPE, fhir_bundle, False, FHIR_BYTES, STOCK_LEAVES),
+        ("FHIR Bundle, notes", FHIR_TYPE, fhir_bundle, True, FHIR_BYTES, STOCK_LEAVES),
+        ("HL7 v2 file", HL7_TYPE, hl7_file, False, HL7_BYTES, STOCK_MESSAGES),
+        ("HL7 v2 file, notes", HL7_TYPE, hl7_file, True, HL7_BYTES, STOCK_MESSAGES),
     ):
+        if quick and notes:
+            continue
         by_step: dict[str, list[float]] = defaultdict(list)
         counts: dict[str, int] = {}
-        for number in range(-1, 2 if quick else 5):
-            body = make(size, f"{label}/{number}").decode()
+        for number in range(-1, 2 if quick or notes else 5):
+            body = make(size, f"{label}/{number}", notes=notes).decode()
             answer = aegis.do(Task(body, SAFE_HARBOR, kind))
             if number >= 0:
                 counts = answer["counts"]

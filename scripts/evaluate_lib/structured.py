@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from redaction import RedactionError, parse_document
+from scripts.evaluate_lib.body_texts import texts_of
 from scripts.evaluate_lib.labels import Counting
 from scripts.evaluate_lib.model import Case, Value
 from scripts.evaluate_lib.statistics import share
@@ -61,7 +61,7 @@ def _score_one(
     result: StructuredScore, index: int, case: Case, outcome: Outcome, counting: Counting
 ) -> None:
     values = [v for v in case.values if counting.counts(v.label, v.value)]
-    left = _texts_of(case.content_type, outcome.output)
+    left = texts_of(outcome.output)
     gone = 0
     for value in values:
         count = result.families.setdefault(counting.labels.family(value.label), FamilyCount())
@@ -78,18 +78,11 @@ def _score_one(
         result.per_body.append((gone, len(values)))
     if outcome.refused:
         return
-    for kept in case.keep or _harmless(case, outcome):
+    for kept in case.keep or _harmless(case):
         result.keep += 1
         if not _stands_in(kept.value, left):
             result.lost += 1
             result.losses.append((index, kept))
-
-
-def _texts_of(content_type: str, body: str) -> list[str]:
-    try:
-        return [leaf.text for leaf in parse_document(content_type, body.encode()).leaves]
-    except RedactionError:
-        return [body]
 
 
 def _stands_in(value: str, texts: Sequence[str]) -> bool:
@@ -108,15 +101,11 @@ def _glued(outside: str, inside: str) -> bool:
     return (outside.isdigit() and inside.isdigit()) or (outside.isalpha() and inside.isalpha())
 
 
-def _harmless(case: Case, outcome: Outcome) -> list[Value]:
+def _harmless(case: Case) -> list[Value]:
     """Give the texts that hold no sensitive value, where the set does not say what should stay."""
     values = [value.value for value in case.values]
     return [
-        Value(before, "")
-        for before, _ in outcome.leaves
-        if before.strip() and not _any_in(values, before)
+        Value(text, "")
+        for text in texts_of(case.body)
+        if text.strip() and not any(value in text for value in values)
     ]
-
-
-def _any_in(values: Sequence[str], text: str) -> bool:
-    return any(value in text for value in values)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from scripts.evaluate_lib.body_texts import texts_of
 from scripts.evaluate_lib.labels import Counting, label_map
 from scripts.evaluate_lib.model import Case, Example, Span, Value
 from scripts.evaluate_lib.scoring import Score, score
@@ -139,6 +142,13 @@ def test_a_refused_body_lets_nothing_out_and_keeps_nothing() -> None:
 
 def test_texts_without_a_value_should_stay_where_the_set_does_not_say() -> None:
     case = Case("1", "application/json", '["Ann Lee", "fine", "well"]', (Value("Ann Lee", "NAME"),))
-    leaves = (("Ann Lee", "<P>"), ("fine", "<P>"), ("well", "well"))
-    result = score_cases([case], [Outcome(leaves, '["<P>", "<P>", "well"]')], COUNTING)
+    result = score_cases([case], [Outcome('["<P>", "<P>", "well"]')], COUNTING)
     assert (result.keep, result.lost) == (2, 1)
+
+
+def test_bodies_are_read_by_readers_of_their_own() -> None:
+    body = json.dumps({"Ann": [1.5, "x", json.dumps({"b": "Bo"})]})
+    assert texts_of(body) == ["Ann", "1.5", "x", "b", "Bo"]
+    assert set(texts_of('<a b="Ann">Bo &amp; Co<c/>end</a>')) == {"Ann", "Bo & Co", "end"}
+    assert texts_of("PID|1|Ann\\T\\Bo") == ["PID|1|Ann\\T\\Bo"]
+    assert texts_of("{not JSON & all") == ["{not JSON & all"] * 2

@@ -128,3 +128,9 @@ def test_forms_are_linear_in_hostile_texts(form: str) -> None:
         fit(form, hostile, "1957-03-02", KEY)
         fit(form, "<PERSON>", hostile, KEY)
         assert time.perf_counter() - begun < 3
+
+
+def test_an_identifier_of_dicom_is_not_too_long() -> None:
+    assert matches("uid", "1.2.840.10008.1.2")
+    assert not matches("uid", "1.2." + "3" * 61)
+    assert not matches("uid", "1.02")

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction import Finding, RedactionError, deidentify, profile_from
+from redaction import Finding, Leaf, RedactionError, deidentify, profile_from
+from redaction.operators import Scope, decrypt, encrypted_tokens, take_out
 
 KEY = b"k" * 32
+SCOPE = Scope(KEY, session="s1", today=datetime.date(2026, 3, 1))
 
 
 def profile(**entities):
@@ -109,8 +113,213 @@ def test_equal_profiles_are_one_key():
 
 
 @pytest.mark.parametrize(
-    "entities", [{"US_SSSN": {}}, {"US_SSN": {"operator": "scramble"}}, {"US_SSN": {"char": "xx"}}]
+    ("entities", "message"),
+    [
+        ({"US_SSSN": {}}, r"no-ssn\.entities\.US_SSSN: .* Did you mean US_SSN\?"),
+        (
+            {"US_SSN": {"operator": "scramble"}},
+            r"US_SSN\.operator: there is no operator 'scramble'",
+        ),
+        (
+            {"US_SSN": {"operator": "mask", "char": "xx"}},
+            r"US_SSN\.char: this must be one character",
+        ),
+        ({"US_SSN": {"operator": "hash", "keep_last": 2}}, r"keep_last: this is no option of hash"),
+        ({"US_SSN": {"operator": "surrogate", "style": "x"}}, r"style: this must be token or real"),
+        ({"US_SSN": {"operator": "shift_date", "days": 0}}, r"days: this must be from 1 to 365"),
+        ({"US_SSN": {"operator": "generalize", "keep": "all"}}, r"keep: this must be zip3 or city"),
+        ({"US_SSN": {"operator": "drop", "wth": "x"}}, r"wth: an operator has no such option"),
+    ],
 )
-def test_says_what_is_wrong_with_a_rule(entities):
-    with pytest.raises(RedactionError, match=r"no-ssn|US_SSSN"):
+def test_says_what_is_wrong_with_a_rule(entities, message):
+    with pytest.raises(RedactionError, match=message):
         profile_from([{"id": "no-ssn", "entities": entities}])
+
+
+def out(entity, value, operator, *, form="", subject="", scope=SCOPE, why=""):
+    """Take out a leaf that is one value."""
+    wanted = profile(**{entity: operator})
+    leaf = Leaf("", value, form=form, subject=subject)
+    return take_out(leaf, [Finding(0, len(value), entity, 0.9, why)], wanted, scope)[0]
+
+
+def test_the_stricter_operator_is_the_one_that_gives_away_less():
+    order = [
+        *("generalize", "mask", "shift_date", "surrogate", "encrypt", "hash", "replace", "drop"),
+    ]
+    for weaker, stricter in zip(order, order[1:], strict=False):
+        rules = [{"id": name, "entities": {"US_SSN": name}} for name in (stricter, weaker)]
+        assert profile_from(rules).entities["US_SSN"].kind == stricter
+        assert profile_from(rules[::-1]).entities["US_SSN"].kind == stricter
+
+
+def test_who_has_the_key_reads_what_was_encrypted_and_nobody_else():
+    one = out("US_SSN", "536-90-4399", "encrypt")
+    assert one == out("US_SSN", "536-90-4399", "encrypt", scope=Scope(KEY, "s2"))
+    assert one != out("US_SSN", "536-90-4398", "encrypt")
+    assert "4399" not in one
+    assert decrypt(one, KEY) == "536-90-4399"
+    assert [decrypt(t, KEY) for t in encrypted_tokens(f"a {one} b")] == ["536-90-4399"]
+    for wrong in (one.replace("US_SSN", "US_ITIN"), one[:-4] + "AAA>", "536-90-4399"):
+        with pytest.raises(RedactionError) as caught:
+            decrypt(wrong, KEY)
+        assert "536" not in str(caught.value)
+    with pytest.raises(RedactionError, match="another key"):
+        decrypt(one, b"x" * 32)
+
+
+@given(st.text(alphabet=st.characters(), min_size=1, max_size=30))
+def test_any_value_comes_back_from_its_encryption(value):
+    assert decrypt(out("PERSON", value, "encrypt"), KEY) == value
+
+
+def test_what_is_dropped_leaves_nothing_and_the_document_valid():
+    assert deidentify(TEXT, SSN, profile(US_SSN="drop"), KEY) == ("number  ends", {"US_SSN": 1})
+    assert out("PERSON", "Jane", "drop", form="text1") == "-"
+    assert out("US_SSN", "536904399", "drop", form="number") not in ("", "536904399")
+
+
+@pytest.mark.parametrize(
+    ("entity", "value", "left"),
+    [
+        ("LOCATION", "02115", "021"),
+        ("LOCATION", "02115-1234", "021"),
+        ("LOCATION", "03601", "000"),
+        ("LOCATION", "12 Main St, Boston, MA 02115", "<LOCATION>, MA 021"),
+        ("LOCATION", "Boston", "<LOCATION>"),
+        ("LOCATION", "MA", "MA"),
+        ("LOCATION", "12345 Elm", "<LOCATION>"),
+        ("DATE_TIME", "March 5, 1990", "1990"),
+        ("DATE_TIME", "1990-03-05", "1990"),
+        ("DATE_TIME", "3/5/1936", "1936 or earlier"),
+        ("DATE_TIME", "1911", "1936 or earlier"),
+        ("DATE_TIME", "1937", "1937"),
+        ("DATE_TIME", "March 5", "<DATE_TIME>"),
+        ("DATE_TIME", "yesterday", "<DATE_TIME>"),
+        ("DATE_TIME", "from 1990 to 1991", "<DATE_TIME>"),
+        ("AGE", "89", "89"),
+        ("AGE", "90", "90+"),
+        ("AGE", "103-year-old", "90+-year-old"),
+        ("AGE", "ninety-three", "90+"),
+        ("AGE", "95 months", "95 months"),
+        ("IP_ADDRESS", "10.1.2.3", "10.1.2.0/24"),
+        ("IP_ADDRESS", "2001:4860:1:2::8", "2001:4860:1::/48"),
+        ("PHONE_NUMBER", "(415) 867-2671", "<PHONE_NUMBER>"),
+        ("US_SSN", "536-90-4399", "<US_SSN>"),
+    ],
+)
+def test_generalised_values_say_only_what_may_be_said(entity, value, left):
+    assert out(entity, value, "generalize") == left
+
+
+def test_without_a_day_no_year_is_too_long_ago():
+    assert out("DATE_TIME", "3/5/1911", "generalize", scope=Scope(KEY)) == "1911"
+    assert out("DATE_TIME", "1911-03-05", "generalize", form="date") == "1936"
+
+
+def test_a_limited_data_set_keeps_the_town():
+    operator = {"operator": "generalize", "keep": "city"}
+    whole = "12 Main St Apt 4, Boston, MA 02115"
+    assert out("LOCATION", whole, operator) == "<LOCATION>, Boston, MA 02115"
+    assert out("LOCATION", "Boston", operator) == "Boston"
+    assert out("LOCATION", "12 Main St", operator) == "<LOCATION>"
+    assert out("LOCATION", "Elm Street", operator) == "<LOCATION>"
+
+
+def test_dates_of_one_subject_move_by_the_same_days_and_of_another_by_others():
+    operator = {"operator": "shift_date"}
+    one = datetime.date.fromisoformat(out("DATE_TIME", "2024-03-05", operator, subject="p1"))
+    days = (datetime.date(2024, 3, 5) - one).days
+    assert 1 <= days <= 365
+    later = out("DATE_TIME", "04/05/2024", operator, subject="p1")
+    assert datetime.datetime.strptime(later, "%m/%d/%Y").date() == datetime.date(
+        2024, 4, 5
+    ) - datetime.timedelta(days)
+    european = out("DATE_TIME", "05/04/2024", {**operator, "day_first": True}, subject="p1")
+    assert datetime.datetime.strptime(european, "%d/%m/%Y").date() == datetime.date(
+        2024, 4, 5
+    ) - datetime.timedelta(days)
+    others = {out("DATE_TIME", "2024-03-05", operator, subject=f"p{n}") for n in range(30)}
+    assert len(others) > 20
+    near = {
+        out("DATE_TIME", "2024-03-05", {**operator, "days": 3}, subject=f"p{n}") for n in range(30)
+    }
+    assert near == {"2024-03-04", "2024-03-03", "2024-03-02"}
+    assert out("DATE_TIME", "last Tuesday", operator) == "<DATE_TIME>"
+    assert out("DATE_TIME", "last Tuesday", operator, form="date") == "1900"
+    assert out("US_SSN", "536-90-4399", operator) == "<US_SSN>"
+
+
+def test_what_a_format_says_by_its_place_outweighs_a_models_guess():
+    wanted = profile(PERSON="mask", LOCATION="drop", US_SSN="drop")
+    place = Finding(0, 12, "PERSON", 0.9, "place in FHIR")
+    guess = Finding(0, 5, "LOCATION", 1.0, "spaCy, normalised")
+    assert take_out(Leaf("", "Paris Hilton"), [place, guess], wanted, SCOPE)[0] == "***** ******"
+    sure = Finding(0, 5, "LOCATION", 1.0, "AddressRecognizer")
+    assert take_out(Leaf("", "Paris Hilton"), [place, sure], wanted, SCOPE)[0] == ""
+
+
+def test_a_value_found_in_pieces_is_named_once():
+    text = "Jane Doe of Boston, MA and Bob, Jim"
+    found = [
+        *(Finding(0, 4, "PERSON", 0.9), Finding(5, 8, "PERSON", 0.9)),
+        *(Finding(12, 18, "LOCATION", 0.9), Finding(20, 22, "LOCATION", 0.9)),
+        *(Finding(27, 30, "PERSON", 0.9), Finding(32, 35, "PERSON", 0.9)),
+    ]
+    wanted = profile(PERSON="replace", LOCATION="replace")
+    new, counts = deidentify(text, found, wanted, KEY)
+    assert new == "<PERSON> of <LOCATION> and <PERSON>, <PERSON>"
+    assert counts == {"PERSON": 3, "LOCATION": 1}
+    masked, _ = deidentify("Jane Doe", found[:2], profile(PERSON="mask"), KEY)
+    assert masked == "**** ***"
+    # Else the last name would be what is kept.
+    kept = profile(PERSON={"operator": "mask", "keep_last": 4})
+    assert deidentify("Jane Doe", found[:2], kept, KEY)[0] == "**ne **e"
+
+
+def test_what_may_stay_was_not_taken_out():
+    new, taken = take_out(
+        Leaf("", "aged 45"), [Finding(5, 7, "AGE", 0.9)], profile(AGE="generalize"), SCOPE
+    )
+    assert (new, taken) == ("aged 45", [])
+
+
+@pytest.mark.parametrize("kind", ["replace", "mask", "hash", "encrypt", "drop", "surrogate"])
+def test_a_number_stays_one_of_as_many_digits(kind):
+    new = out("US_SSN", "536904399", kind, form="number")
+    assert len(new) == 9
+    assert new.isdigit()
+    assert new[0] != "0"
+    assert new != "536904399"
+
+
+def test_what_stands_for_a_field_as_a_whole_is_not_turned_back():
+    wanted = profile(US_SSN="surrogate", UNIQUE_ID="surrogate")
+    _, [taken] = take_out(
+        Leaf("", "536904399", form="number"), [Finding(0, 9, "US_SSN", 0.9)], wanted, SCOPE
+    )
+    assert not taken.reversible
+    _, [taken] = take_out(
+        Leaf("", "pat-1", form="id"), [Finding(0, 5, "UNIQUE_ID", 0.9)], wanted, SCOPE
+    )
+    assert taken.reversible
+    assert taken.replacement.startswith("r-")
+
+
+@given(st.data())
+def test_no_operator_lets_a_value_through_or_fails(data):
+    text = data.draw(st.text(max_size=60))
+    kinds = ["replace", "mask", "hash", "encrypt", "drop", "generalize", "shift_date", "surrogate"]
+    entities = ["PERSON", "LOCATION", "DATE_TIME", "AGE", "IP_ADDRESS", "US_SSN", "URL"]
+    wanted = profile(**{entity: data.draw(st.sampled_from(kinds)) for entity in entities})
+    spans = st.tuples(st.integers(0, 60), st.integers(1, 20), st.sampled_from(entities))
+    found = [
+        Finding(start, min(start + size, len(text)), entity, 0.9)
+        for start, size, entity in data.draw(st.lists(spans, max_size=5))
+        if start < len(text)
+    ]
+    form = data.draw(st.sampled_from(["", "text1", "token", "date", "id", "number"]))
+    new, taken = take_out(Leaf("", text, form=form), found, wanted, SCOPE)
+    assert bool(taken) == (new != text) or form
+    for item in taken:
+        assert text[item.start : item.end] == item.original

@@ -165,6 +165,17 @@ def test_two_values_with_one_surrogate_are_told_apart() -> None:
     assert TOKEN.fullmatch(stand_in("PERSON", other.original, worn).replacement)
 
 
+@pytest.mark.parametrize("style", ["token", "realistic"])
+def test_a_value_that_is_bumped_gets_another_surrogate(style: str) -> None:
+    one = stand_in("US_SSN", "536-90-4399", style=style)
+    bumped = Scope(KEY, "s1", bumps={one.digest: 1})
+    again = stand_in("US_SSN", "536-90-4399", bumped, style)
+    assert again.replacement != one.replacement
+    assert again.digest == one.digest
+    other = stand_in("US_SSN", "536-90-4398", bumped, style)
+    assert other == stand_in("US_SSN", "536-90-4398", style=style)
+
+
 def test_a_collision_within_one_text_is_an_error() -> None:
     one, other = collision()
     text = f"{one.original}; {other.original}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 import time
 
 import pytest
@@ -24,6 +26,61 @@ def test_forms_end_soon(analyzer, unit):
     began = time.perf_counter()
     analyzer.analyze([text], OWN_ENTITIES)
     assert time.perf_counter() - began < SECONDS
+
+
+LARGE = 100 * 1024
+LARGE_UNITS = [
+    *(
+        ".",
+        "1",
+        "=",
+        "%",
+        "&",
+        "<",
+        "@",
+        "+",
+        "\\",
+        "*",
+        "`",
+        "'+'",
+        "=31",
+        "U+0035",
+        "one ",
+        "1**",
+    ),
+    *(
+        "123456789 ",
+        "4111 ",
+        "35 ",
+        "(01)",
+        "(212) ",
+        "mrn 1234 ",
+        "member id: 12-",
+        "a@",
+        "\u4e94",
+    ),
+    *("password is ", "eyJa.", "\U000e0041", "0x35,", "account ", "ID 1 ", "dot ", "card 4 ", "<a"),
+]
+PATTERNS = OWN_ENTITIES - {"AGE"}
+
+
+@pytest.mark.parametrize("unit", LARGE_UNITS)
+def test_large_texts_end_soon(analyzer, unit):
+    _end_soon(analyzer, unit * (LARGE // len(unit)))
+
+
+def test_large_noise_ends_soon(analyzer):
+    noise = random.Random(7)
+    for alphabet in (string.ascii_letters + string.digits + "+/", string.digits, "0123456789-. ()"):
+        _end_soon(analyzer, "".join(noise.choices(alphabet, k=LARGE)))
+
+
+def _end_soon(analyzer, text):
+    analyzer.analyze(["warm 1"], PATTERNS)
+    began = time.perf_counter()
+    analyzer.analyze([text], PATTERNS)
+    # Half a second on a free core; the machines of the tests are seldom free.
+    assert time.perf_counter() - began < 4 * SECONDS
 
 
 @pytest.mark.parametrize("unit", [".", "1", "a", "@", "1 ", "a.", "A1"])

@@ -62,6 +62,65 @@ def test_finds_the_last_four_where_they_are_called_so(find, text):
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("my ssn is 536904399", "536904399"),
+        ("536-90-4399 is my social security number", "536-90-4399"),
+        ("ssn: 53690-4399", "53690-4399"),
+        ("ssn 5 3 6 9 0 4 3 9 9", "5 3 6 9 0 4 3 9 9"),
+        ("ssn on order 12345678: 536-90-4399", "536-90-4399"),
+        ("s\u00e9curit\u00e9 sociale 536-90-4399", "536-90-4399"),
+        ("seguro social 536-90-4399", "536-90-4399"),
+        ("The order shipped. SSN is 536904399", "536904399"),
+    ],
+)
+def test_is_sure_beside_words_for_it(find, text, value):
+    assert (value, "US_SSN") in find(text, "US_SSN", threshold=0.8)
+
+
+@pytest.mark.parametrize(
+    "masked",
+    [
+        "***-**-4399",
+        "XXX-XX-4399",
+        "536-XX-4399",
+        "536-90-XXXX",
+        "xxxxx4399",
+        "\u2022\u2022\u2022-\u2022\u2022-4399",
+    ],
+)
+def test_finds_what_a_mask_leaves(find, masked):
+    assert (masked, "US_SSN") in find(f"it was {masked}.", "US_SSN")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order number 536904399",
+        "Order #536-90-4399",
+        "invoice 536904399",
+        "Part number 536-90-4399",
+        "tracking 536904399",
+        "routing number 021000021",
+        "NPI 536904399, ZIP 021394307",
+        "ZIP 02139-4307 near the SSN office",
+        "$536904399 or 536904399 dollars",
+        "536904399 bytes",
+        "536,904,399 people",
+        "1 2 3 4 5 6 7 8 9",
+        "items 100 20 3000 4000",
+        "phone 212-555-0123, ssn unknown",
+    ],
+)
+def test_leaves_numbers_that_are_called_something_else(find, text):
+    assert find(text, "US_SSN") == []
+
+
+def test_a_word_belongs_to_the_number_behind_it(find):
+    assert find("call 212555012 ssn: 536-90-4399", "US_SSN") == [("536-90-4399", "US_SSN")]
+
+
+@pytest.mark.parametrize(
     ("text", "hint"),
     [
         ("536904399", "ssn"),

@@ -146,7 +146,6 @@ HARMLESS: Mapping[str, Maker] = {
     "year": _between(1995, 2025),
     "year_old": _between(1920, 1935),
     "study": _forms("NCT0#######"),
-    "extension": _forms("^###"),
     "device_model": _forms("@#@@##"),
 }
 """What identifies nobody."""
@@ -193,6 +192,8 @@ LABELLED: Mapping[str, tuple[str, Maker]] = {
     "order": ("ID", _forms("##-#######", "ORD########", "@@#########@@")),
     "employee": ("ID", _forms("E######", "#######", "@@-#####")),
     "password": ("PASSWORD", _forms("@a#b!&&&&", "Tr0ub##r&&", "x&&&&&&&&&&!", "@@&&##$q")),
+    # A telephone's extension within a house may go or stay.
+    "extension": ("OTHER", _forms("^###")),
     "crypto": ("CRYPTO", _forms("0x" + "&" * 40)),
 }
 """What identifies somebody, by its label."""

@@ -35,8 +35,6 @@ class Options:
 class Outcome:
     """What became of a structured body."""
 
-    leaves: tuple[tuple[str, str], ...] = ()
-    """Its texts, before and after."""
     output: str = ""
     refused: str = ""
     """Why it was refused, which lets nothing out."""

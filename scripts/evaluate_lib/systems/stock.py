@@ -52,7 +52,7 @@ class Stock:
             output = document.rebuild(changed).decode()
         except RedactionError as error:
             return Outcome(refused=type(error).__name__)
-        return Outcome(tuple(zip(before, after, strict=True)), output)
+        return Outcome(output)
 
 
 def _without(text: str, found: Sequence[Found]) -> str:
