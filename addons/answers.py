@@ -99,11 +99,18 @@ class Answers:
         if exchange.slow is not None:
             exchange.pieces += await exchange.slow(exchange.piece)
 
-    async def response(self, flow: http.HTTPFlow) -> None:
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Search and restore an answer that was read whole."""
-        exchange, response = exchange_of(flow), flow.response
-        if response is None or exchange.denial is not None:
-            return
+        exchange = exchange_of(flow)
+        if flow.response is None or exchange.denial is not None:
+            return None
+        if exchange.whole_answer is None and exchange.seen_answer is None:
+            if exchange.answer_denial is not None:
+                flow.response = denial_of(exchange, flow.request)
+            return None
+        return self._finish(flow, exchange)
+
+    async def _finish(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         if isinstance(exchange.whole_answer, Answer):
             await exchange.whole_answer.finish()
         elif exchange.seen_answer is not None:

@@ -32,6 +32,7 @@ MAX_WAITING_BYTES = 512 * 1024
 """Events, and their bytes, that wait at most."""
 
 _SENTENCE_END = re.compile(r"""(?:[^\W\d_]{4,}|[)\]\d]{2,})[.!?]["')\]]*\s*$|\n\s*$""")
+_BETWEEN_WORDS = re.compile(r"(?:[a-z]\s+\||[a-z]\|\s+)[a-z]")
 _FIRST = 0xF0000
 """A character that stands for no letter, in place of a piece that is searched elsewhere."""
 
@@ -183,8 +184,10 @@ class EventRedactor:
                     ready = number + 1
         if ready or len(text) <= LONGEST:
             return ready
-        for number in range(len(gathered.pieces) - 1, 0, -1):
-            if gathered.pieces[number][2][:1].isspace():
+        pieces = [piece for _, _, piece in gathered.pieces]
+        for number in range(len(pieces) - 1, 0, -1):
+            # Neither numbers nor names are cut there.
+            if _BETWEEN_WORDS.search(pieces[number - 1][-20:] + "|" + pieces[number][:20]):
                 return number
         return len(gathered.pieces) if len(text) > 2 * LONGEST else 0
 

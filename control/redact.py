@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
+import json
 import mimetypes
 import secrets
 import sys
@@ -78,7 +79,7 @@ def redact(
     ] = "",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Where to write. Default: standard output."),
+        typer.Option("--output", "-o", help="Where to write; else standard output."),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show why each span was found.")
@@ -213,8 +214,6 @@ def _report(done: _Done, *, explain: bool, values: bool, as_json: bool, aside: b
         if explain:
             told["findings"] = spans
         if aside:
-            import json
-
             typer.echo(json.dumps(told, indent=2), err=True)
         else:
             print_json(told)

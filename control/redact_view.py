@@ -11,9 +11,10 @@ _STYLE = """
 body { font: 16px/1.6 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem;
        color: #1d2433; background: #fff }
 h1 { font-size: 1.3rem } table { border-collapse: collapse; width: 100% }
-th { text-align: left; font-weight: 600; border-bottom: 2px solid #d8dde6; padding: .3rem .8rem .3rem 0 }
-td { vertical-align: top; border-bottom: 1px solid #e8ebf1; padding: .4rem .8rem .4rem 0 }
-td.place { color: #5a6577; font: 13px/1.8 ui-monospace, monospace; width: 14rem; word-break: break-all }
+th { text-align: left; font-weight: 600; border-bottom: 2px solid #d8dde6 }
+th, td { padding: .4rem .8rem .4rem 0; vertical-align: top } td { border-bottom: 1px solid #e8ebf1 }
+td.place { color: #5a6577; font: 13px/1.8 ui-monospace, monospace; word-break: break-all }
+td.place:not(:empty) { width: 14rem }
 td.text { white-space: pre-wrap; word-break: break-word }
 mark { border-radius: .3rem; padding: .1rem .35rem; border: 1px solid; white-space: pre-wrap }
 mark small { font: 600 10px ui-monospace, monospace; letter-spacing: .03em; margin-left: .4rem }
@@ -79,7 +80,6 @@ def _marked(
 def _mark(entity: str, content: str, why: str) -> str:
     hue = _HUES.get(entity, sum(map(ord, entity)) * 37 % 360)
     style = f"background: hsl({hue} 80% 93%); border-color: hsl({hue} 55% 70%)"
-    return (
-        f'<mark style="{style}" title="{html.escape(why)}">{content}'
-        f"<small>{html.escape(entity)}</small></mark>"
-    )
+    # A placeholder says by itself what it stands for.
+    tag = "" if content == html.escape(f"<{entity}>") else f"<small>{html.escape(entity)}</small>"
+    return f'<mark style="{style}" title="{html.escape(why)}">{content}{tag}</mark>'

@@ -18,7 +18,8 @@ from redaction.models import load_models
 from redaction.ner import NameFinder
 from redaction.normalise import Normalised, normalise
 from redaction.plain_values import only_entities
-from redaction.recognizers import Recognizer, finder
+from redaction.recognizers.base import Recognizer
+from redaction.recognizers.registry import finder
 from redaction.recognizers.custom import CustomRecognizer
 from redaction.search import DEFAULT_THRESHOLD, Search
 from redaction.segments import prose, windows

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 
 from redaction.normalise import normalise
 
 _LOCAL_DIGITS = 10
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def plain(value: str) -> str:
     """Give a value without its disguises."""
-    normal = normalise(value)
-    return value if normal is None else normal.text
+    # Bytes that are no text are lone surrogates, which nothing here can read.
+    text = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+    normal = normalise(text)
+    return text if normal is None else normal.text
 
 
 def canonical(value: str, entity: str = "") -> str:

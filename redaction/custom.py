@@ -21,16 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import re2
 import yaml
 
+from redaction import linear
 from redaction.errors import RedactionError
 from redaction.operator_spec import Place
 from redaction.search import Search, canonical_json
 from redaction.trie import Trie
 
 if TYPE_CHECKING:
-    from redaction.recognizers import Recognizer
+    from redaction.recognizers.base import Recognizer
 
 MAX_WORDS, MAX_WORD, MAX_REGEX = 10_000, 200, 5_000
 """Words of a list, characters of a word and of a pattern, at most."""
@@ -56,7 +56,7 @@ class CustomSpec:
     entity: str
     languages: tuple[str, ...]
     """The languages of texts it is for; none: all."""
-    patterns: tuple[tuple[re2._Regexp[str], float], ...]
+    patterns: tuple[tuple[linear.Pattern, float], ...]
     words: Trie | None
     words_score: float
     context: tuple[str, ...]
@@ -179,7 +179,7 @@ def _language(value: object, place: Place) -> str:
     return value
 
 
-def _patterns(value: object, place: Place) -> Iterator[tuple[re2._Regexp[str], float]]:
+def _patterns(value: object, place: Place) -> Iterator[tuple[linear.Pattern, float]]:
     if value is None:
         return
     if not isinstance(value, list):
@@ -195,12 +195,12 @@ def _patterns(value: object, place: Place) -> Iterator[tuple[re2._Regexp[str], f
         yield _compile(regex, str(item.get("name", index)), here.under("regex")), score
 
 
-def _compile(regex: str, name: str, place: Place) -> re2._Regexp[str]:
-    options = re2.Options()
+def _compile(regex: str, name: str, place: Place) -> linear.Pattern:
+    options = linear.Options()
     options.log_errors = False
     try:
-        pattern: re2._Regexp[str] = re2.compile(_FLAGS + regex, options=options)
-    except (re2.error, UnicodeError) as error:
+        pattern: linear.Pattern = linear.compile(_FLAGS + regex, options=options)
+    except (linear.error, UnicodeError) as error:
         why = error.args[0] if error.args else ""
         said = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
         raise place.wrong(

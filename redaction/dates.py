@@ -21,6 +21,8 @@ class Written(NamedTuple):
     year: int
     month: int
     day: int
+    exact: bool
+    """Whether it is one day: a year, a month and a day are written."""
     write: Callable[[datetime.date], str]
 
 
@@ -119,7 +121,12 @@ def _compact(match: re.Match[str], text: str, day_first: bool) -> Iterator[Writt
 def _compact_month(match: re.Match[str], text: str, day_first: bool) -> Iterator[Written]:
     if match[0] == text.strip():
         yield from _made(
-            *match.span(), match["y"], match["m"], "15", lambda d: f"{d.year:04}{d.month:02}"
+            *match.span(),
+            match["y"],
+            match["m"],
+            "15",
+            lambda d: f"{d.year:04}{d.month:02}",
+            exact=False,
         )
 
 
@@ -135,7 +142,12 @@ def _iso(match: re.Match[str], text: str, day_first: bool) -> Iterator[Written]:
 def _iso_month(match: re.Match[str], text: str, day_first: bool) -> Iterator[Written]:
     gap = match["s1"]
     yield from _made(
-        *match.span(), match["y"], match["m"], "15", lambda d: f"{d.year:04}{gap}{d.month:02}"
+        *match.span(),
+        match["y"],
+        match["m"],
+        "15",
+        lambda d: f"{d.year:04}{gap}{d.month:02}",
+        exact=False,
     )
 
 
@@ -165,6 +177,7 @@ def _month_year(match: re.Match[str], text: str, day_first: bool) -> Iterator[Wr
         month,
         "15",
         lambda d: f"{_padded(d.month, month)}{gap}{d.year:04}",
+        exact=False,
     )
 
 
@@ -204,11 +217,13 @@ def _named(match: re.Match[str], text: str, day_first: bool) -> Iterator[Written
                 pieces.append(names.get(key) or "")
         return weekday(date) + "".join(pieces)
 
-    yield from _made(start, match.end(), year, str(month), day or "15", write)
+    place = start, match.end()
+    yield from _made(*place, year, str(month), day or "15", write, exact=bool(day))
 
 
 def _only_year(match: re.Match[str], text: str, day_first: bool) -> Iterator[Written]:
-    yield from _made(*match.span(), match["y"], "7", "1", lambda d: f"{d.year:04}")
+    year = match["y"]
+    yield from _made(*match.span(), year, "7", "1", lambda d: f"{d.year:04}", exact=False)
 
 
 _ORDERS = {
@@ -240,6 +255,8 @@ def _made(
     month: str,
     day: str,
     write: Callable[[datetime.date], str],
+    *,
+    exact: bool = True,
 ) -> Iterator[Written]:
     number = int(year.strip("'")) if year else _NO_YEAR
     if year and len(year.strip("'")) == 2:
@@ -248,7 +265,8 @@ def _made(
         datetime.date(number, int(month), int(day))
     except ValueError:
         return
-    yield Written(start, end, number if year else 0, int(month), int(day), write)
+    exact = exact and bool(year)
+    yield Written(start, end, number if year else 0, int(month), int(day), exact, write)
 
 
 def moved(written: Written, days: int) -> str:

@@ -8,15 +8,15 @@ import re
 import zlib
 from collections.abc import Iterator
 
-import re2
+from redaction import linear
 
-_WORD = re2.compile(r"[A-Za-z0-9+/_-]{11,}={0,6}")
+_WORD = linear.compile(r"[A-Za-z0-9+/_-]{11,}={0,6}")
 _PIECE = re.compile(r"[A-Za-z0-9]{11,}+={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,}+")
 _BASE32 = re.compile(r"[A-Z2-7]{15,}+={0,6}")
 # No word of prose and no name: base64 of a digit has a capital in it, and not only as its first.
 _PROSE = re.compile(r"[A-Z]?[a-z]+(?:[-_/][A-Z]?[a-z]+)*|[A-Z_-]+")
-_LISTS = re2.compile(
+_LISTS = linear.compile(
     r"(?:0x)?[0-9A-Fa-f]{2}(?:[ :,;-]{1,2}(?:0x)?[0-9A-Fa-f]{2}){7,}"
     r"|[0-9]{2,3}(?:[ ,;]{1,3}[0-9]{2,3}){7,}"
     r"|[01]{8}(?:[ ,;]{0,2}[01]{8}){7,}"

@@ -59,9 +59,13 @@ PATTERNS: dict[str, re.Pattern[str]] = {
     }.items()
 }
 
+DATE_FORMS = frozenset({"date", "datetime", "instant", "compact-date", "compact-datetime"})
+"""Forms that begin with a year."""
+
 _UID_CHARS = 64
 _NUMBER_DIGITS = 20
 _HEX = 16
+_SIGNS = re.compile(r"[\W_]+")
 _SEPARATED = re.compile(r"[0-9][0-9 ./()-]*+")
 _ISO = re.compile(rf"({_YEAR})(?:-?({_MONTH})(?:-?({_DAY}))?)?(?:T.*)?")
 _REFERENCE = re.compile(r"(?:\S*/)?([A-Z][A-Za-z]{1,63})/([^/\s]++)(/_history/\S*+)?\s*")
@@ -101,7 +105,7 @@ def shares_run(text: str, other: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return "".join([char for char in text.casefold() if char.isalnum()])
+    return _SIGNS.sub("", text.casefold())
 
 
 def _is_day(text: str) -> bool:
@@ -257,7 +261,7 @@ def _uid(new: str, old: str, key: bytes) -> str:
 
 
 def _age(new: str, old: str, key: bytes) -> str:
-    found = re.match(r"([0-9]{1,3})", new.strip())
+    found = re.fullmatch(r"([0-9]{1,3})\+?(?:[ -].*)?", new.strip())
     if found is not None:
         return f"{int(found[1]):03}Y"
     return _first(("000Y", "001Y"), old)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from redaction.documents import Document, Leaf
 from redaction.documents.joins import JoinedView, joined_views
-from redaction.documents.model import JOINED_HINT
+from redaction.documents.model import CODE_HINT, JOINED_HINT
 from redaction.errors import CollisionError
 from redaction.findings import Finding
 from redaction.models.propagate import propagate
@@ -66,10 +66,7 @@ class Job:
         self._asked: dict[tuple[str, str], int] = {}
         operators = profile.operators.values()
         self._strictest = max((each.strictness for each in operators), default=(0, 0, 0))
-        self._questions = [
-            None if self._is_settled(leaf) else self._ask(leaf.hint, leaf.text)
-            for leaf in self.leaves
-        ]
+        self._questions = [self._ask_about(leaf) for leaf in self.leaves]
         self._joined: list[tuple[int, JoinedView, int]] = []
         offset = 0
         for document in documents:
@@ -82,12 +79,19 @@ class Job:
         self.hints = [hint for hint, _ in self._asked]
         self.texts = [text for _, text in self._asked]
 
-    def _is_settled(self, leaf: Leaf) -> bool:
-        """Tell whether a leaf goes as a whole, whatever else a search might find in it."""
+    def _ask_about(self, leaf: Leaf) -> int | None:
         operator = self._profile.operators.get(leaf.entity) if leaf.entity else None
-        return operator is not None and (
-            operator.strictness >= self._strictest or is_plain_date(leaf)
-        )
+        if operator is None:
+            return self._ask(leaf.hint, leaf.text)
+        if (
+            operator.strictness >= self._strictest
+            or operator.leaves_nothing_else(leaf.entity)
+            or is_plain_date(leaf)
+        ):
+            # It goes as a whole, whatever else a search might find in it.
+            return None
+        # What it is by its place no model knows better.
+        return self._ask(CODE_HINT, leaf.text)
 
     def _ask(self, hint: str, text: str) -> int | None:
         if not needs_analysis(text, self._profile, hint):
@@ -128,6 +132,8 @@ class Job:
         """
         found = self.findings(answers)
         results: list[Redacted] = []
+        # In a record the same value stands in many places.
+        made: dict[tuple[object, ...], tuple[str, list[Taken]]] = {}
         offset = 0
         for document in self._documents:
             leaves = document.leaves
@@ -136,7 +142,11 @@ class Job:
             for index, leaf in enumerate(leaves):
                 spans = found[offset + index]
                 if spans:
-                    text, taken = take_out(leaf, spans, self._profile, scope)
+                    same = leaf.text, leaf.form, leaf.subject, spans
+                    known = made.get(same)
+                    if known is None:
+                        known = made[same] = take_out(leaf, spans, self._profile, scope)
+                    text, taken = known
                     if taken:
                         replaced[index] = text
                         result.taken[index] = taken

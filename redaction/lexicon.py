@@ -44,7 +44,7 @@ def rare_words() -> frozenset[str]:
 @functools.cache
 def given_names() -> frozenset[str]:
     """Given names of many cultures."""
-    return _read("given_names") | _read("given_names_world")
+    return _read("given_names") | _read("given_names_world") | _read("given_names_more")
 
 
 @functools.cache
@@ -56,7 +56,7 @@ def sure_given_names() -> frozenset[str]:
 @functools.cache
 def usual_given_names() -> frozenset[str]:
     """Those that are so usual that one alone is taken for a person."""
-    usual = _read("given_names") & sure_given_names()
+    usual = (_read("given_names") | _read("given_names_more")) & sure_given_names()
     return frozenset(name for name in usual if len(name) > _SHORT) - cities()
 
 
@@ -86,6 +86,12 @@ def shorthand() -> frozenset[str]:
 def clinical() -> frozenset[str]:
     """Words, shorthand and headings of clinical texts."""
     return _read("clinical")
+
+
+@functools.cache
+def abbreviations() -> frozenset[str]:
+    """Abbreviations of single letters with dots."""
+    return _read("abbreviations")
 
 
 @functools.cache

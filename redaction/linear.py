@@ -7,10 +7,10 @@ follow one another on it. Names and meanings are those of `re`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import re2
 
 _ANYWHERE = re2._Anchor.UNANCHORED
@@ -57,6 +57,10 @@ class Match:
         return taken[-1] if taken else None
 
 
+_found: Any = Match
+"""Its users know it as what it is like."""
+
+
 class Pattern:
     """A compiled pattern; as `re.Pattern`."""
 
@@ -68,19 +72,21 @@ class Pattern:
         self._match = compiled._regexp.Match
         self._names: dict[str, int] = dict(compiled.groupindex)
 
-    def search(self, text: str, pos: int = 0, endpos: int | None = None) -> Match | None:
+    def search(self, text: str, pos: int = 0, endpos: int | None = None) -> re.Match[str] | None:
         """Give the first place that matches."""
         return self._one(_ANYWHERE, text, pos, endpos)
 
-    def match(self, text: str, pos: int = 0, endpos: int | None = None) -> Match | None:
+    def match(self, text: str, pos: int = 0, endpos: int | None = None) -> re.Match[str] | None:
         """Match at `pos`."""
         return self._one(_AT_START, text, pos, endpos)
 
-    def fullmatch(self, text: str, pos: int = 0, endpos: int | None = None) -> Match | None:
+    def fullmatch(self, text: str, pos: int = 0, endpos: int | None = None) -> re.Match[str] | None:
         """Match all from `pos` to `endpos`."""
         return self._one(_WHOLE, text, pos, endpos)
 
-    def finditer(self, text: str, pos: int = 0, endpos: int | None = None) -> Iterator[Match]:
+    def finditer(
+        self, text: str, pos: int = 0, endpos: int | None = None
+    ) -> Iterator[re.Match[str]]:
         """Give all places that match, left to right, none within another."""
         data, wide = _encoded(text)
         first, last = _bounds(data, wide, pos, endpos)
@@ -90,7 +96,7 @@ class Pattern:
             start, end = spans[0]
             if start < 0:
                 return
-            yield Match(text, spans if wide is None else wide.spans(spans), names)
+            yield _found(text, spans if wide is None else wide.spans(spans), names)
             if first == last:
                 return
             # An empty match must not be found again.
@@ -117,7 +123,7 @@ class Pattern:
         """How many groups it has."""
         return int(re2.compile(self.pattern).groups)
 
-    def _one(self, anchor: Any, text: str, pos: int, endpos: int | None) -> Match | None:
+    def _one(self, anchor: Any, text: str, pos: int, endpos: int | None) -> re.Match[str] | None:
         data, wide = _encoded(text)
         first, last = _bounds(data, wide, pos, endpos)
         if first > last:
@@ -125,7 +131,10 @@ class Pattern:
         spans = self._match(anchor, data, first, last)
         if spans[0][0] < 0:
             return None
-        return Match(text, spans if wide is None else wide.spans(spans), self._names)
+        found: re.Match[str] = _found(
+            text, spans if wide is None else wide.spans(spans), self._names
+        )
+        return found
 
 
 def compile(pattern: str, options: Any = None) -> Pattern:
@@ -139,6 +148,9 @@ class _Wide:
     __slots__ = ("byte_of", "char_of")
 
     def __init__(self, data: bytes) -> None:
+        # A fifth of a second, which those that never see such a text need not pay.
+        import numpy as np
+
         starts = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
         self.byte_of: list[int] = [*np.flatnonzero(starts).tolist(), len(data)]
         self.char_of: list[int] = [*(np.cumsum(starts) - 1).tolist(), len(self.byte_of) - 1]

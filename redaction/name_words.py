@@ -28,7 +28,7 @@ TITLES = word_set(
     lt. lieutenant col col. colonel maj. officer detective judge justice senator sen. gov.
     governor hon. sr. sra. srta. señor señora señorita herr frau monsieur madame mme mme. mlle
     dott. dott.ssa sig. sig.ra dra dra. drs. doc president ambassador minister sheriff deputy
-    constable nurse coach chief
+    constable nurse coach chief agent
     """
 )
 CREDENTIALS = word_set(
@@ -144,12 +144,28 @@ def words_in(
         known = kinds.get(folded)
         if known is None:
             known = _unlisted(value, folded, kinds)
-        elif known & SHORTHAND and (value.isupper() or not known & NAME):
+        elif known & SHORTHAND and not (known & NAME and value.istitle()):
             known = known & (TITLE | CREDENTIAL) | CLINICAL | WORD
         yield Word(first, last, folded, known)
 
 
+_SMALL_START = re.compile(r"\A\W{0,3}[a-z]|(?:^|[ \n])i[ '’]|[.!?\n][ ]{0,2}[a-z]{2,12}[ ,]").search
+_CAPITALS_IN = 60
+
+
+def is_casual(text: str) -> bool:
+    """Tell whether a text is written with few capitals, so that names may have none."""
+    if text.islower():
+        return True
+    return _SMALL_START(text) is not None or sum(map(str.isupper, text)) * _CAPITALS_IN < len(text)
+
+
+_CONTRACTED = ("'m", "'re", "'ve", "'ll", "n't", "'d")
+
+
 def _unlisted(value: str, folded: str, kinds: dict[str, int]) -> int:
+    if value.islower() and folded.endswith(_CONTRACTED):
+        return NOBODY
     if "'" in folded:
         known = kinds.get(folded.replace("'", ""), 0)
         if known or "-" not in folded:
@@ -166,11 +182,16 @@ def _unlisted(value: str, folded: str, kinds: dict[str, int]) -> int:
 def _hyphenated(value: str, folded: str, kinds: dict[str, int]) -> int:
     parts = folded.split("-")
     each = [kinds.get(part, 0) for part in parts]
+    if value.islower() and all(kind & SURE_NAME for kind in each):
+        return each[0] & (GIVEN | SURE_GIVEN | USUAL_GIVEN) | SURNAME | SURE_SURNAME
     if not all(part[:1].isupper() for part in value.replace("’", "'").split("-")):
         # "Follow-up" and "X-ray"; a name has capitals on both sides, but for "Al-" and the like.
         particles = parts[0] in PARTICLES or len(parts) > 2
         return 0 if particles and not any(kind & WORD for kind in each[1:]) else WORD
-    if any(kind & (CLINICAL | DRUG | SHORTHAND | CALENDAR | PLACE) for kind in each):
+    unfit = CLINICAL | DRUG | SHORTHAND | CALENDAR | PLACE
+    if any(kind & unfit and not kind & NAME for kind in each) or (
+        value.isupper() and any(kind & SHORTHAND for kind in each)
+    ):
         return WORD
     if any(kind & SURE_NAME for kind in each):
         return (each[0] & (GIVEN | SURE_GIVEN)) | SURNAME | SURE_SURNAME

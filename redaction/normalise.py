@@ -8,8 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import re2
-
+from redaction import linear
 from redaction.edits import Edit
 from redaction.escapes import escapes
 from redaction.folding import SMUGGLED, folded, unhidden
@@ -24,9 +23,9 @@ _ESCAPED = (
     r"[%&\\<]|=[0-9A-F]{2}|=\r?\n|[0-9-][`*~]{1,3}[0-9-]|[`*~]-[`*~]|U\+[0-9A-Fa-f]{4}"
     r"|[0-9A-Za-z/+-][\"']\s?(?:[+.&]|\|\|)\s?[\"']|\+[A-Za-z0-9+/]{3,}-"
 )
-_SUSPECT = re2.compile(rf"[\x{{80}}-\x{{10ffff}}]|{_ESCAPED}|{GATE}")
-_HAS_ESCAPES = re2.compile(_ESCAPED)
-_SPELLED = re2.compile(GATE)
+_SUSPECT = linear.compile(rf"[\x{{80}}-\x{{10ffff}}]|{_ESCAPED}|{GATE}")
+_HAS_ESCAPES = linear.compile(_ESCAPED)
+_SPELLED = linear.compile(GATE)
 
 
 @dataclass(slots=True)
@@ -74,7 +73,7 @@ def normalise(text: str) -> Normalised | None:
 
 # Folded, these make a difference only beside a digit.
 _COMMON = frozenset("’‘“”…—–•«»")
-_BESIDE_DIGIT = re2.compile(r"[0-9][’‘“”…—–•«»]|[’‘“”…—–•«»][0-9]")
+_BESIDE_DIGIT = linear.compile(r"[0-9][’‘“”…—–•«»]|[’‘“”…—–•«»][0-9]")
 _SYMBOLS = re.compile(
     "(?<=[0-9-])[\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]{1,4}(?=[0-9-])"
 )

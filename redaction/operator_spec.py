@@ -25,6 +25,9 @@ class OperatorKind(enum.StrEnum):
 
 _STRICTNESS = {kind: rank for rank, kind in enumerate(OperatorKind)}
 
+_WHOLE = frozenset({OperatorKind.HASH, OperatorKind.REPLACE, OperatorKind.DROP})
+_SHORT_RESTS = frozenset({"LOCATION", "DATE_TIME", "IP_ADDRESS"})
+
 STYLES = ("token", "realistic")
 KEEPS = ("zip3", "city")
 MAX_DAYS = 365
@@ -54,6 +57,13 @@ class Operator:
     def strictness(self) -> tuple[int, int, int]:
         """Sort key: the operator that gives away less is greater."""
         return _STRICTNESS[self.kind], -KEEPS.index(self.keep), -self.keep_last
+
+    def leaves_nothing_else(self, entity: str) -> bool:
+        """Tell whether it takes a value of this entity whole, with whatever else is in it."""
+        if self.kind is OperatorKind.GENERALIZE:
+            # What is left is a year, a state and three digits, a part of an address.
+            return entity in _SHORT_RESTS and self.keep == KEEPS[0]
+        return self.kind in _WHOLE
 
 
 _DATES = {"days": (OperatorKind.SHIFT_DATE, OperatorKind.SURROGATE)} | {

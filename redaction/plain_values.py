@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 from redaction.documents.model import Leaf
-from redaction.forms import matches
+from redaction.forms import DATE_FORMS, matches
 
 _NOTHING: frozenset[str] = frozenset()
 _DATE: frozenset[str] = frozenset({"DATE_TIME"})
 
 _LONGEST = 45
 _UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
-_LEAST_LETTERS = 5
-"""Letters of a UUID; of a random one there are 12, of one that hides a number there are few."""
+_LEAST_LETTERS = 2
+"""Letters of a UUID: a random one has 12, one that is filled with a number none."""
 
 _MOMENT = re.compile(
     r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -22,7 +22,6 @@ _MOMENT = re.compile(
 )
 _NUMBER = re.compile(r"-?[0-9]{1,4}(?:\.[0-9]{1,3})?")
 _FIRST = frozenset("0123456789abcdefu-")
-_DATES = frozenset({"date", "datetime", "instant", "compact-date", "compact-datetime"})
 
 
 def only_entities(text: str) -> frozenset[str] | None:
@@ -40,4 +39,4 @@ def only_entities(text: str) -> frozenset[str] | None:
 
 def is_plain_date(leaf: Leaf) -> bool:
     """Tell whether a leaf is a date by its place, and has the form of nothing but one."""
-    return leaf.entity == "DATE_TIME" and leaf.form in _DATES and matches(leaf.form, leaf.text)
+    return leaf.entity == "DATE_TIME" and leaf.form in DATE_FORMS and matches(leaf.form, leaf.text)

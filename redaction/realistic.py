@@ -14,6 +14,9 @@ _LEAST_CHARS = 5
 """Letters and digits below which too many values would get the same surrogate."""
 
 _MOST_CHARS = 200
+_NEVER = frozenset({"DATE_TIME", "NRP"})
+"""Entities of which other letters and digits are nonsense."""
+
 _TRIES = 50
 _NETS = ("192.0.2", "198.51.100", "203.0.113")
 _STREETS = ("Street", "Avenue", "Road", "Lane", "Drive", "Court")
@@ -38,7 +41,11 @@ def _make(entity: str, value: str, stream: Stream) -> str | None:
     if make is not None:
         return make(value, stream)
     bare = "".join([char for char in value if char.isalnum()])
-    if not _LEAST_CHARS <= len(bare) <= _MOST_CHARS or not any(char.isdigit() for char in bare):
+    if (
+        entity in _NEVER
+        or not _LEAST_CHARS <= len(bare) <= _MOST_CHARS
+        or not any(char.isdigit() for char in bare)
+    ):
         return None
     for _ in range(_TRIES):
         made = stream.like(value)

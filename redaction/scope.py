@@ -39,4 +39,4 @@ class Taken(NamedTuple):
     reversible: bool
     """Whether the replacement can be found again in an answer and stands for this value alone."""
     digest: str
-    """A keyed digest of the value, the same for all its spellings."""
+    """Of a surrogate a keyed digest of the value, the same for all its spellings."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import re2
-
+from redaction import linear
 from redaction.edits import Edit
 
 _DIGITS = {
@@ -44,7 +43,7 @@ _DASH = "dash|hyphen|minus|gui[oó]n|tiret|strich|bindestrich|trattino|traço"
 _WORD = "|".join(sorted([*_DIGITS, *_TEENS, *_TENS, *_TIMES, "hundred"], key=len, reverse=True))
 _ITEM = rf"(?:(?:{_WORD})|[0-9]{{1,4}})"
 _BETWEEN = rf"[\s,.;/_|-]{{1,4}}(?:(?:{_DASH}|space|dot|point|slash|and|then)[\s,.]{{1,3}})?"
-_RUN = re2.compile(rf"(?i)\b{_ITEM}(?:{_BETWEEN}{_ITEM}){{2,}}\b")
+_RUN = linear.compile(rf"(?i)\b{_ITEM}(?:{_BETWEEN}{_ITEM}){{2,}}\b")
 _ITEMS = re.compile(rf"(?P<word>{_WORD})|(?P<digits>[0-9]+)|(?P<dash>{_DASH})", re.I)
 _HAS_WORD = re.compile(rf"(?:{_WORD})", re.IGNORECASE)
 _DASHED = re.compile(r"\s-\s")

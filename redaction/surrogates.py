@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from redaction.canonical import Stream, canonical, keyed, plain
 from redaction.date_shift import shift_date
+from redaction.dates import read_dates
 from redaction.errors import CollisionError
 from redaction.operator_spec import Operator
 from redaction.person_names import person
@@ -36,6 +37,8 @@ class Surrogate(NamedTuple):
 
     text: str
     digest: str
+    reversible: bool = True
+    """Whether it stands for this value alone, wherever it is read."""
 
 
 def surrogate(
@@ -43,10 +46,14 @@ def surrogate(
 ) -> Surrogate:
     """Give the surrogate of a value in this session."""
     digest = digest_of(entity, value, scope)
-    if entity == "DATE_TIME" and (operator.style == "realistic" or form):
+    bumps = scope.bumps.get(digest, 0)
+    # Two dates of two subjects may become one, and no other try would part them.
+    if entity == "DATE_TIME" and (form or (operator.style == "realistic" and not bumps)):
         moved = shift_date(operator, value, scope, subject)
         if moved is not None:
-            return Surrogate(moved, digest)
+            dates = read_dates(moved, day_first=operator.day_first).dates
+            exact = bool(dates) and all(date.exact for date in dates)
+            return Surrogate(moved, digest, exact and not form)
     # In a field that takes e-mail addresses only one of them fits.
     if operator.style == "realistic" or form == "email":
         found = person(value, scope) if entity == "PERSON" else None
@@ -57,7 +64,8 @@ def surrogate(
         if scope.bumps.get(digest, 0) < MAX_BUMPS:
             made = found.text if found is not None else realistic(entity, plain(value), stream)
             if made is not None:
-                return Surrogate(made, digest)
+                # There are only so many ages.
+                return Surrogate(made, digest, entity != "AGE")
     token = _stream(entity, digest, scope).hexadecimal(_TOKEN_DIGITS)
     return Surrogate(f"[[{entity}_{token}]]", digest)
 

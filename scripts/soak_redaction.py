@@ -23,10 +23,7 @@ from scripts.bench_lib.prose import prose
 
 ROOT = Path(__file__).resolve().parent.parent
 MB = 1024 * 1024
-RULES = RuleSet.of(
-    [{"id": "soak", "profile": "safe-harbor", "operator": {"operator": "surrogate"}}]
-)
-TEXTS_EACH = 4
+TEXTS_EACH = 2
 
 
 def arguments() -> argparse.Namespace:
@@ -36,6 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=10_000, help="documents between two lines")
     parser.add_argument("--warm-up", type=int, default=10_000, help="documents before that counts")
     parser.add_argument("--growth", type=int, default=32, help="MB it may grow when warm")
+    parser.add_argument("--models", default="spacy,rampart", help="the language models")
     parser.add_argument("--seed", default="soak")
     return parser.parse_args()
 
@@ -94,45 +92,51 @@ def strange_prose(chance: random.Random, chars: int) -> str:
     return " ".join(words)
 
 
-def question(chance: random.Random, number: int) -> bytes:
+def rules_of(models: str) -> RuleSet:
+    """Give rules that look for all, with these models, and put surrogates in."""
+    rule = {"id": "soak", "profile": "safe-harbor", "models": models.split(",")}
+    return RuleSet.of([{**rule, "operator": {"operator": "surrogate"}}])
+
+
+def question(chance: random.Random, number: int, rules: RuleSet) -> bytes:
     """Make the frame of one document of some kind."""
     kinds: list[tuple[int, Callable[[], bytes]]] = [
-        (60, lambda: _texts(chance)),
-        (20, lambda: _body(chance, "text/plain", strange_prose(chance, 900).encode())),
-        (12, lambda: _body(chance, "application/json", _chat(chance))),
-        (4, lambda: _body(chance, FHIR_TYPE, fhir_bundle(1, f"{number}"))),
-        (4, lambda: _body(chance, HL7_TYPE, hl7_file(1, f"{number}"))),
+        (60, lambda: _texts(chance, rules)),
+        (20, lambda: _body(chance, "text/plain", strange_prose(chance, 300).encode(), rules)),
+        (12, lambda: _body(chance, "application/json", _chat(chance), rules)),
+        (4, lambda: _body(chance, FHIR_TYPE, fhir_bundle(1, f"{number}"), rules)),
+        (4, lambda: _body(chance, HL7_TYPE, hl7_file(1, f"{number}"), rules)),
     ]
     _, make = chance.choices(kinds, [weight for weight, _ in kinds])[0]
     return make()
 
 
-def _texts(chance: random.Random) -> bytes:
-    texts = [strange_prose(chance, chance.randint(20, 200)) for _ in range(TEXTS_EACH)]
+def _texts(chance: random.Random, rules: RuleSet) -> bytes:
+    texts = [strange_prose(chance, chance.randint(20, 100)) for _ in range(TEXTS_EACH)]
     hints = [f"{word(chance)}/note" for _ in texts]
-    return protocol.pack_question(texts, hints, RULES.profile.search)
+    return protocol.pack_question(texts, hints, rules.profile.search)
 
 
 def _chat(chance: random.Random) -> bytes:
-    messages = [{"role": "user", word(chance): strange_prose(chance, 300)} for _ in range(2)]
+    messages = [{"role": "user", word(chance): strange_prose(chance, 120)} for _ in range(2)]
     return json.dumps({"model": "m", "messages": messages}).encode()
 
 
-def _body(chance: random.Random, kind: str, body: bytes) -> bytes:
+def _body(chance: random.Random, kind: str, body: bytes, rules: RuleSet) -> bytes:
     scope = Scope(key=b"soak" * 8, session=word(chance))
-    asked = BodyQuestion(kind, RULES, "refuse", scope, b"salt")
+    asked = BodyQuestion(kind, rules, "refuse", scope, b"salt")
     return protocol.pack({"id": 0, "document": asked.as_json()}, body)
 
 
 def main() -> int:
     """Run the soak; gives 1 where the worker has grown."""
     options = arguments()
-    chance = random.Random(options.seed)
+    chance, rules = random.Random(options.seed), rules_of(options.models)
     begun = time.monotonic()
     warm = highest = 0
     with SoakedWorker() as worker:
         for number in range(1, options.documents + 1):
-            worker.ask(question(chance, number))
+            worker.ask(question(chance, number, rules))
             if number == min(options.warm_up, options.documents // 2):
                 warm = worker.memory
             if number % options.every == 0:

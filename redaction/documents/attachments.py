@@ -132,6 +132,8 @@ def open_file(
     be searched, where policy does not let it pass.
     """
     kind = kind_of_content(content) or kind_of_type(declared)
+    if not kind and _says_text(declared) and not _may_be_text(content, declared):
+        return None
     try:
         if not reading.may_nest:
             raise OpaqueContent("The body has files within files too deep.")
@@ -180,6 +182,18 @@ def _digest(content: bytes, said: str) -> Callable[[bytes], str] | None:
 def _says_text(declared: str) -> bool:
     media = declared.lower()
     return media.startswith("text/") or any(word in media for word in ("json", "xml", "hl7", "csv"))
+
+
+def _may_be_text(content: bytes, declared: str) -> bool:
+    """Tell whether bytes are a text in some charset, and not what chance makes of a word."""
+    if (
+        _is_text(content)
+        or "charset" in declared.lower()
+        or content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    ):
+        return True
+    plain = sum(32 <= byte < 127 for byte in content[:4096])
+    return len(content) >= 24 and plain * 4 >= 3 * len(content[:4096])
 
 
 def _is_text(content: bytes) -> bool:

@@ -40,6 +40,7 @@ class Act:
     QUERY = 22
     ENTRY = 23
     ATTACHMENT = 24
+    LINK = 25
 
 
 class Step(NamedTuple):
@@ -84,8 +85,8 @@ _ACTS = {
     "id": Act.CODE,
     "time": Act.CODE,
     "integer64": Act.CODE,
-    "uri": Act.URI,
-    "url": Act.URI,
+    "uri": Act.LINK,
+    "url": Act.LINK,
     "canonical": Act.URI,
     "oid": Act.URI,
     "uuid": Act.URI,
@@ -113,6 +114,8 @@ _ACTS = {
 }
 _PLACES = {
     ("Resource", "id"): Act.ID,
+    ("Extension", "url"): Act.URI,
+    ("Reference", "type"): Act.URI,
     ("Reference", "reference"): Act.REFERENCE_TEXT,
     ("BundleEntry", "fullUrl"): Act.REFERENCE_TEXT,
     ("BundleEntryRequest", "url"): Act.TARGET,
@@ -190,13 +193,16 @@ class Schema:
             act = Act.CODE
         elif entity:
             act = Act.WHOLE
-        elif act is Act.DATE:
+        elif act == Act.DATE:
             entity = "DATE_TIME"
-        elif act is Act.REFERENCE:
+        elif act == Act.REFERENCE:
             entity = {"person": "PERSON", "place": "LOCATION"}.get(target, "")
         elif (owner, element) == ("Signature", "data"):
             entity = "BIOMETRIC_ID"
-        elif act is Act.COMPLEX and kind not in self._lines:
+        elif act == Act.LINK and element == "system":
+            # It names a vocabulary or a numbering, not a person's page.
+            act = Act.URI
+        elif act == Act.COMPLEX and kind not in self._lines:
             act = Act.TEXT
         if owner == "ImagingStudySeries" or owner == "ImagingStudySeriesInstance":
             form = "uid" if element == "uid" else form

@@ -22,6 +22,15 @@ KNOWN_URI = re.compile(
     r"(?:[/#](?!\d{3}-?\d\d-?\d{4})[A-Za-z0-9._-]{0,80}){0,10}(?:\|[0-9A-Za-z.-]{1,20})?"
     r"|urn:(?:iso|ietf|oid)(?::[A-Za-z0-9.-]{1,80}){1,4}"
 )
+# A random number, by itself or as the end of a reference, that names a thing and no person.
+THING = re.compile(
+    r"(?:urn:uuid:|[A-Za-z]{1,40}/)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
+# A URL of words alone, as those who number things name their systems.
+PLAIN_URL = re.compile(
+    r"https?://(?!\S*\d{5})(?!\S*\d{3}-\d\d)[A-Za-z0-9.-]{1,100}(?::[0-9]{1,5})?"
+    r"(?:/[A-Za-z0-9._~-]{0,60}){0,10}(?:#[A-Za-z0-9._-]{1,60})?"
+)
 CODE_OF_SYSTEM = re.compile(r"(?!\d{3}-\d\d-\d{4})[A-Za-z0-9._/\[\]{}%*^()'-]{1,24}")
 YEAR = re.compile(r"[0-9]{4}")
 LAST_WORD = re.compile(r"[^/#:]{1,100}\Z")
@@ -37,6 +46,15 @@ def is_plain_code(text: str) -> bool:
 def is_plain_uri(text: str) -> bool:
     """Tell whether a text is the URI of a well-known vocabulary."""
     return KNOWN_URI.fullmatch(text) is not None
+
+
+def is_plain_system(text: str) -> bool:
+    """Tell whether a text is the URI of a vocabulary or numbering that names nobody."""
+    return (
+        len(text) < 400
+        and (KNOWN_URI.fullmatch(text) or PLAIN_URL.fullmatch(text) or PLAIN_CODE.fullmatch(text))
+        is not None
+    )
 
 
 def reference_parts(text: str) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from redaction.documents.fhir_values import (
     OLD,
     PLAIN_CODE,
     REFERENCE,
+    THING,
     URN,
     YEAR,
     contact_entity,
@@ -22,6 +23,7 @@ from redaction.documents.fhir_values import (
     identifier_entity,
     in_years,
     is_age,
+    is_plain_system,
 )
 from redaction.documents.model import CODE_HINT, Leaf, Relabelled
 from redaction.documents.url import UrlDocument
@@ -160,7 +162,7 @@ class FhirWalk:
                     if self._knowledge or len(item) == 4:
                         hint, entity = CODE_HINT, ""
                 elif act == 2:
-                    if item in known or PLAIN_CODE.fullmatch(item) or self._is_known(item):
+                    if item in known or self._is_known(item):
                         continue
                     hint = CODE_HINT
                 elif act == 1:
@@ -194,7 +196,7 @@ class FhirWalk:
         """Tell whether a URI is one of a well-known vocabulary, of which a document has few."""
         if uri in self._known:
             return True
-        if KNOWN_URI.fullmatch(uri) is None:
+        if not is_plain_system(uri):
             return False
         self._known.add(uri)
         return True
@@ -247,15 +249,20 @@ class FhirWalk:
             if not PLAIN_CODE.fullmatch(text):
                 walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
         elif act == Act.URI:
-            if not (PLAIN_CODE.fullmatch(text) or self._is_known(text)):
+            if not self._is_known(text):
+                walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
+        elif act == Act.LINK:
+            if not KNOWN_URI.fullmatch(text):
                 walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
         elif act == Act.DATE:
             if self._knowledge or YEAR.fullmatch(text):
                 hint, entity = CODE_HINT, ""
             walk.add(Leaf(pointer, text, hint, entity, form, subject))
         elif act == Act.ID:
-            hint = hint if self._id_entity else CODE_HINT
-            walk.add(Leaf(pointer, text, hint, self._id_entity, form, subject))
+            if self._id_entity:
+                walk.add(Leaf(pointer, text, hint, self._id_entity, form, subject))
+            elif not THING.fullmatch(text):
+                walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
         elif act == Act.REFERENCE_TEXT:
             self._reference_text(text, pointer, step.entity or self._patient_like)
         elif act == Act.TARGET:
@@ -391,18 +398,19 @@ class FhirWalk:
                 start = urn.start("id")
                 leaf = Leaf(pointer, urn["id"], "id", entity, "id", subject)
                 walk.add_parts((text[:start], leaf))
-            else:
+            elif not THING.fullmatch(text):
                 walk.add(Leaf(pointer, text, CODE_HINT, "", "uri", subject))
             return
         elif "?" in text:
             self._target(text, pointer)
             return
-        walk.add(Leaf(pointer, text, CODE_HINT, "", "reference", subject))
+        if not THING.fullmatch(text):
+            walk.add(Leaf(pointer, text, CODE_HINT, "", "reference", subject))
 
     def _parts(self, before: str, match: re.Match[str], pointer: str, entity: str) -> None:
         subject = self._subject
         pieces: list[str | Leaf] = [before]
-        if match["before"] and not match["before"].startswith("/"):
+        if match["before"] and not is_plain_system(match["before"]):
             # The address of a server may hold anything.
             pieces = [Leaf(pointer, match["before"], CODE_HINT, "", "", subject)]
             pieces.append(match["type"] + "/")
@@ -468,7 +476,7 @@ class FhirWalk:
         except (UnsupportedDocument, UnicodeEncodeError):
             self._walk.add(Leaf(pointer, text, "narrative", "", "text1", self._subject))
             return
-        self._walk.nest(document, bytes.decode, pointer, "narrative", self._subject)
+        self._walk.nest(document, bytes.decode, pointer, "", self._subject)
 
 
 _KNOWN_CODING: Plan = {}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from redaction.documents.fhir_schema import Act, Plan, schema
-from redaction.documents.fhir_values import is_plain_code, is_plain_uri, reference_parts
+from redaction.documents.fhir_values import (
+    is_plain_code,
+    is_plain_system,
+    is_plain_uri,
+    reference_parts,
+)
 from redaction.documents.model import CODE_HINT
 from redaction.documents.xhtml import XhtmlRules
 from redaction.documents.xml_body import KNOWN_NAMESPACES, Mark, XmlRules
@@ -21,6 +26,11 @@ _SUBJECT = re.compile(
     r"<reference\s{1,20}value=[\"'](?:[^\"'<>]{0,500}/)?(Patient/[A-Za-z0-9.-]{1,64})"
 )
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,6})?|true|false")
+_KNOWN: dict[int, Callable[[str], object]] = {
+    Act.URI: is_plain_system,
+    Act.LINK: is_plain_uri,
+    Act.NUMBER: _PLAIN_NUMBER.fullmatch,
+}
 
 
 @dataclass(slots=True)
@@ -122,9 +132,9 @@ class FhirXmlRules(XmlRules):
         act, form = frame.act, frame.form
         if act == Act.CODE:
             return None if is_plain_code(value) else Mark(CODE_HINT, "", form, subject)
-        if not frame.entity and act in (Act.URI, Act.NUMBER):
-            plain = _PLAIN_NUMBER.fullmatch(value) if act == Act.NUMBER else is_plain_uri(value)
-            return None if plain else Mark(CODE_HINT, "", form, subject)
+        known = _KNOWN.get(act)
+        if known is not None and not frame.entity:
+            return None if known(value) else Mark(CODE_HINT, "", form, subject)
         if act == Act.DATE and len(value) == 4:
             return Mark(CODE_HINT, "", form, subject)
         if act == Act.ID:

@@ -53,6 +53,9 @@ class Delimiters(NamedTuple):
         return cls(*(chars + "\0" * 5)[:5])
 
 
+_delimiters = functools.lru_cache(maxsize=64)(Delimiters.of)
+
+
 class Rules(NamedTuple):
     """What fields hold, from `redaction/formats/hl7v2.yaml`."""
 
@@ -115,7 +118,7 @@ class Hl7Document:
                 continue
             name = line[:3]
             if name in _HEADERS:
-                signs = Delimiters.of(line)
+                signs = _delimiters(line[:10])
             if signs is None:
                 raise UnsupportedDocument("The HL7 v2 message does not begin with a header.")
             self._subject = subject

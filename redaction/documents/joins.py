@@ -104,6 +104,9 @@ def _views(leaves: Sequence[Leaf]) -> Iterator[JoinedView]:
             if not whole:
                 break
         if len(chain) > 1:
+            # A full stop ends a sentence, not a number.
+            last = chain[-1]
+            chain[-1] = _Piece(last.index, last.start, last.text.rstrip(" ./-(\n\t"))
             yield from _of_chain(leaves, chain, previous)
         # A column of numbers is one chain, not one from each of its cells on.
         previous, index = chain[-1].index, max(index + 1, chain[-1].index)

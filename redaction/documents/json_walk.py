@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +19,8 @@ from redaction.field_names import NAME_HINT
 POINTER_CHARS, NAME_CHARS = 200, 64
 _INNER_FILES = frozenset({"source", "file", "inline_data", "inlineData", "input_audio"})
 _SMALLEST, _LARGEST = 1_000_000, 10**20
+
+_SOCIAL = re.compile(r"(?i)ssn(?![a-z])|social_?sec")
 
 Encode = Callable[[bytes], str]
 """Writes a document as the text that it stood in."""
@@ -122,6 +126,9 @@ class JsonWalk:
         elif kind is int or kind is float:
             self.token += 1
             text = number_text(value)
+            if text is None and kind is int and value >= 0 and is_social(hint):
+                # Part of a number, or its last digits.
+                text = str(value)[:20]
             if text is not None:
                 self.add(Leaf(pointer, text, hint, "", "number", subject))
         self.check()
@@ -202,6 +209,12 @@ class JsonWalk:
 def _within(outer: str, hint: str) -> str:
     """Give the hint of a leaf of an inner document under the name that this stands in."""
     return f"{outer}/{hint}" if outer and hint.isidentifier() else hint
+
+
+@functools.lru_cache(maxsize=4096)
+def is_social(hint: str) -> bool:
+    """Tell whether a field's name says that it holds a social security number or a part of one."""
+    return _SOCIAL.search(hint) is not None
 
 
 def count_tokens(value: Any) -> int:

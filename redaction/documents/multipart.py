@@ -158,7 +158,7 @@ class _Named:
     def __init__(self, document: Document, name: str, number: int) -> None:
         self._document = document
         self.leaves: Sequence[Leaf] = [
-            Leaf(f"/{number}{leaf.pointer}"[:200], leaf.text, leaf.hint or name[:64])
+            leaf._replace(pointer=f"/{number}{leaf.pointer}"[:200], hint=leaf.hint or name[:64])
             for leaf in document.leaves
         ]
 

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from redaction.errors import RedactionError
 
 _ANCHOR = 8
-"""Characters of an unchanged run that are enough to find it again in the new text."""
+"""Characters of the start of a run that are enough to find it again in the new text."""
 _AHEAD = 8
 _MAX_WORDS = 1_500
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
@@ -46,7 +46,8 @@ def _groups(old: Sequence[str], whole: str) -> Iterator[tuple[int, int, str]]:
             index += 1
             continue
         for later in range(index + 1, min(count, index + 1 + _AHEAD)):
-            at = whole.find(old[later], position) if len(old[later]) >= _ANCHOR else -1
+            known = old[later][:_ANCHOR]
+            at = whole.find(known, position) if len(known) == _ANCHOR else -1
             if at >= 0:
                 yield index, later, whole[position:at]
                 position, index = at, later

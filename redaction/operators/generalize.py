@@ -7,6 +7,7 @@ import re
 
 from redaction.canonical import plain
 from redaction.dates import read_dates
+from redaction.forms import DATE_FORMS, matches
 from redaction.operator_spec import Operator
 from redaction.scope import Scope
 
@@ -48,6 +49,7 @@ _YOUNG_WORDS = re.compile(
     r"|thirty|forty|fifty|sixty|seventy|eighty)\b",
     re.IGNORECASE,
 )
+_YEAR_DIGITS, _CENTURIES = 4, ("18", "19", "20")
 _IP4_BITS, _IP6_BITS = 24, 48
 
 
@@ -103,9 +105,15 @@ def _is_street(part: str) -> bool:
 
 
 def _date(operator: Operator, text: str, scope: Scope, form: str) -> str:
+    if form in DATE_FORMS and text[:2] in _CENTURIES and matches(form, text):
+        return _told({int(text[:_YEAR_DIGITS])}, scope, form)
     years = {date.year for date in read_dates(text, day_first=operator.day_first).dates}
     years |= {int(match[0]) for match in _YEAR.finditer(text)}
     years.discard(0)
+    return _told(years, scope, form)
+
+
+def _told(years: set[int], scope: Scope, form: str) -> str:
     if len(years) != 1:
         return "<DATE_TIME>"
     (year,) = years

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import Counter
 from collections.abc import Iterable
 
 from redaction.canonical import canonical
@@ -19,13 +18,10 @@ from redaction.operators.generalize import generalize
 from redaction.operators.mask import mask
 from redaction.profile import Profile
 from redaction.scope import Scope, Taken
-from redaction.surrogates import check_collisions, digest_of, surrogate
+from redaction.surrogates import check_collisions, surrogate
 
 HASH_DIGITS = 12
 """Hexadecimal digits of a pseudonym: 48 bits."""
-
-_ALIKE = frozenset({"AGE"})
-"""Entities of which many have one surrogate, which nobody can turn back."""
 
 
 def take_out(
@@ -75,32 +71,15 @@ _KEEPS_APART = frozenset({"id", "reference", "uri", "uid"})
 """Forms whose stand-ins differ for each value and are long enough to be found again."""
 
 
-def deidentify(
-    text: str, findings: Iterable[Finding], profile: Profile, key: bytes
-) -> tuple[str, Counter[str]]:
-    """Take the profile's entities out of a text, and count them by name."""
-    new, taken = take_out(Leaf("", text), findings, profile, Scope(key))
-    return new, Counter(item.entity for item in taken)
-
-
 def _taken(cluster: Cluster, original: str, leaf: Leaf, scope: Scope) -> Taken:
     operator, entity = cluster.operator, cluster.entity
     reversible, digest = False, ""
     if operator.kind is OperatorKind.SURROGATE:
         made = surrogate(operator, entity, original, scope, leaf.subject, leaf.form)
-        new, digest = made.text, made.digest
-        reversible = entity not in _ALIKE
+        new, digest, reversible = made
     else:
         new = _apply(operator, entity, original, leaf, scope)
-    return Taken(
-        entity,
-        original,
-        new,
-        cluster.start,
-        cluster.end,
-        reversible,
-        digest or digest_of(entity, original, scope),
-    )
+    return Taken(entity, original, new, cluster.start, cluster.end, reversible, digest)
 
 
 def _apply(operator: Operator, entity: str, value: str, leaf: Leaf, scope: Scope) -> str:

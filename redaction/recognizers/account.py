@@ -6,37 +6,36 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Span
 from redaction.recognizers.checks import aba_valid, clabe_valid
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
 
 # Codes of banks: letters alone may make one, so the whole form stands behind the label.
-_BANK_CODE = re2.compile(
+_BANK_CODE = linear.compile(
     r"(?i:\b(?:swift|bic)(?:[ /-]?(?:bic|code|id|number|no\.?)){0,2}[\"']?[ ]?(?:is"
     r"|[:=#])?[ ]?[\"']?)"
     r"([A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)\b"
 )
-_BANK_WORDS = re2.compile(
+_BANK_WORDS = linear.compile(
     r"(?i)\b(?:swift|bic|sort|routing|aba|transit|rtn|bank code)|\b[A-Z]{4}0[A-Z0-9]{6}\b"
     r"|\b[0-9]{18}\b"
 )
-_IFSC = re2.compile(r"\b[A-Z]{4}0[A-Z0-9]{6}\b")
-_SORT_CODE = re2.compile(
+_IFSC = linear.compile(r"\b[A-Z]{4}0[A-Z0-9]{6}\b")
+_SORT_CODE = linear.compile(
     r"(?i:\bsort[ -]?code[ ]?(?:is|[:=#])?[ ]?)([0-9]{2}[- ]?[0-9]{2}[- ]?[0-9]{2})\b"
 )
-_ROUTING = re2.compile(
+_ROUTING = linear.compile(
     r"(?i)\b(?:routing|aba|transit|rtn|bank code)[ /_-]?(?:transit|routing|aba)?[ /_-]?"
     r"(?:numbers?|nos?\b|num|code|id|#)?[ .]?[\"']?[ ]?(?:is|was"
     r"|[:=#-])?[ ]?[\"'(#]?([0-9]{4}[- ]?[0-9]{4}[- ]?[0-9])\b"
 )
 # Payment addresses of India's UPI.
-_UPI = re2.compile(
+_UPI = linear.compile(
     r"\b[A-Za-z0-9._-]{2,64}@(?:ok(?:sbi|icici|hdfcbank|axis)|upi|ybl|ibl|axl|paytm|apl|sbi|icici"
     r"|hdfc)\b"
 )
-_CLABE = re2.compile(r"\b[0-9]{18}\b")
+_CLABE = linear.compile(r"\b[0-9]{18}\b")
 
 
 class AccountRecognizer(LabelledRecognizer):

@@ -18,7 +18,8 @@ _TAIL = re.compile(
     rf"(?:{_BREAK}(?<=[\s,>?|*]){PLACE_WORD}(?:[ ]{PLACE_WORD}){{0,3}}+)?"
     rf"(?:{_BREAK}(?<=[\s,>?|*])(?:[A-Z]{{1,3}}|nan|[0-9]{{1,2}})\b)?"
     rf"(?:{_BREAK}(?<=[\s,>?|*]){CAPITAL}[\w'’()]{{2,20}}(?:[ ][A-Z(][\w'’()]{{1,20}}){{0,3}}+)?"
-    rf"{_BREAK}(?<=[\s,>?|*])[0-9]{{3,6}}(?:-[0-9]{{3,4}}|[ ][0-9]{{2,3}})?(?![0-9-]|[.,:/][0-9])"
+    rf"{_BREAK}(?<=[\s,>?|*])(?:[0-9]{{4,6}}(?:-[0-9]{{3,4}})?|[0-9]{{3}}[ ][0-9]{{2}})(?![0-9-]"
+    rf"|[.,:/][0-9])"
 )
 _LAND = "|".join(
     sorted((re.escape(name.title()) for name in places() if len(name) > 3), key=len, reverse=True)
@@ -32,10 +33,12 @@ _STATE = "|".join(sorted(STATE_CODES))
 _TAIL_TOWN = re.compile(
     rf"[ ]?,?[ \n]{{1,4}}(?:{CAPITAL}[\w'’\-]{{1,20}}+[ ]?){{1,3}}?(?:,[ ]?|[ ])(?:{_STATE})\b"
 )
-_TAILS = (_TAIL, _TAIL_LAND, _TAIL_TOWN)
+_SURE_TAILS = (_TAIL, _TAIL_LAND)
+_TAILS = (*_SURE_TAILS, _TAIL_TOWN)
 
 
-def with_tail(text: str, end: int) -> int:
-    """Give the end of the address whose street ends at `end`."""
-    ends = [match.end() for pattern in _TAILS if (match := pattern.match(text, end)) is not None]
+def with_tail(text: str, end: int, sure: bool = False) -> int:
+    """Give the end of the address whose street ends at `end`; if `sure`, by a code or a country."""
+    tails = _SURE_TAILS if sure else _TAILS
+    ends = [match.end() for pattern in tails if (match := pattern.match(text, end)) is not None]
     return max(ends, default=end)

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit
 
 _OLD, _OTHER = 0.85, 0.3
@@ -28,13 +27,13 @@ _LABELLED = re.compile(
     r"(?<![0-9.])([0-9]{1,3})\b(?![.,]?[0-9]|%|[ ]?(?:months?|mos?|weeks?|days?|/))",
     re.IGNORECASE,
 )
-_LABEL_WORD = re2.compile(r"(?i)\b(?:aged?|ages|turn(?:ed|ing|s)|edad|alter|âge|età|idade)\b")
-_DECADE = re2.compile(
+_LABEL_WORD = linear.compile(r"(?i)\b(?:aged?|ages|turn(?:ed|ing|s)|edad|alter|âge|età|idade)\b")
+_DECADE = linear.compile(
     r"\bin(?:to)? (?:her|his|their|the|my) (?:late |early |mid-? ?)?(90|100)['’]?s\b"
 )
-_BIRTHDAY = re2.compile(r"\b((?:9[0-9]|1[0-2][0-9])(?:st|nd|rd|th)) birthday")
-_BORN = re2.compile(r"\bborn (?:in )?(18[0-9]{2}|19[0-3][0-9])\b")
-_WORD_AGE = re2.compile(
+_BIRTHDAY = linear.compile(r"\b((?:9[0-9]|1[0-2][0-9])(?:st|nd|rd|th)) birthday")
+_BORN = linear.compile(r"\bborn (?:in )?(18[0-9]{2}|19[0-3][0-9])\b")
+_WORD_AGE = linear.compile(
     r"(?i)\b(?:(?:ninety|one hundred|a hundred)(?:[- ](?:and[- ])?(?:one|two|three|four|five|six"
     r"|seven|eight"
     r"|nine|ten))?)(?:[- ]years?[- ]old|[- ]years of age)|\baged? (?:ninety"

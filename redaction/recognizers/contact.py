@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span
 
 _LOCAL = re.compile(r"[\w.%+\-'!#$&*/=?^`{|}~]{1,64}\Z")
@@ -34,17 +33,17 @@ _AT = (
 )
 _WORD = r"[a-z0-9](?:[a-z0-9_%+-]*[a-z0-9])?"
 # john.smith [at] example [dot] com; john @ example . com
-_BRACKETED = re2.compile(
+_BRACKETED = linear.compile(
     rf"(?i)\b{_WORD}(?:{_DOT}{_WORD})*{_AT}{_WORD}(?:{_DOT}{_WORD})*{_DOT}{_TLD}\b"
 )
 # john dot smith at example dot com: only with a spoken dot in the domain
-_SPOKEN = re2.compile(
+_SPOKEN = linear.compile(
     rf"(?i)\b{_WORD}(?:(?:\s{{1,2}}(?:dot|underscore|dash|punkt|punto)\s{{1,2}}|\.){_WORD})*"
     rf"\s{{1,2}}(?:at|arroba|ät)\s{{1,2}}{_WORD}(?:(?:\s{{1,2}}(?:dot|punkt|punto)\s{{1,2}}"
     rf"|\.){_WORD})*"
     rf"\s{{1,2}}(?:dot|punkt|punto)\s{{1,2}}{_TLD}\b"
 )
-_GATE = re2.compile(
+_GATE = linear.compile(
     r"(?i)[\[({<]\s?(?:at|@|arroba|arobase|ät)\s?[\])}>]|\s@|@\s|[_-]at[_-]|\s(?:dot|punkt|punto)\s"
 )
 

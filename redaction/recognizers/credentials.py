@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit, near, word_pattern
 from redaction.recognizers.words import set_of
 
 # Keys that services give out, each with a prefix of its own.
-_KEYS = re2.compile(
+_KEYS = linear.compile(
     r"\b(?:"
     r"sk-(?:ant-|proj-|svcacct-|or-v1-)?[A-Za-z0-9_-]{20,}"
     r"|gh[opusr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{20,}"
@@ -30,19 +29,19 @@ _KEYS = re2.compile(
     r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?"
     r")"
 )
-_PEM = re2.compile(
+_PEM = linear.compile(
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s:,.\\-]*"
     r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----)?"
     r"|(?:[A-Za-z0-9+/=]{40,}(?:\s|\\n|\\r)+)+[A-Za-z0-9+/=]*(?:\s|\\n|\\r)*"
     r"-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
 )
-_IN_URL = re2.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:\"'<>]{0,64}:([^\s/@\"'<>]{1,100})@")
-_BEARER = re2.compile(
+_IN_URL = linear.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:\"'<>]{0,64}:([^\s/@\"'<>]{1,100})@")
+_BEARER = linear.compile(
     r"(?i)\b(?:authorization|proxy-authorization)[\"']?[ ]?[:=]?[ ]?[\"']?(?:bearer|basic|token"
     r"|digest)[ ]"
     r"([A-Za-z0-9._~+/=-]{8,})|\bbearer[ ]([A-Za-z0-9._~+/=-]{20,})"
 )
-_LABEL = re2.compile(
+_LABEL = linear.compile(
     r"(?i)(?:\b|_)(?:pass[ _-]?words?|passwd|pwd|pass[ _-]?code|pass[ _-]?phrase|pass[ _-]?key"
     r"|secret(?:[ _-]?(?:access[ _-]?)?(?:key|token|answer|phrase|word))?|api[ _-]?(?:key|secret"
     r"|token)"
@@ -84,7 +83,7 @@ _COMMON = set_of(
     ingredient answer key keys token tokens
     """
 )
-_PIN = re2.compile(
+_PIN = linear.compile(
     r"(?:\b(?i:(?:my|atm|card|debit|the|your|her|his|security|access|door|gate|alarm|voicemail"
     r"|sim)[ ]pin)"
     r"|\bPIN|\b(?i:pin[ ]?(?:code|number|no\b|#))|\b(?i:passcode|access[ ]code|security[ ]code"
@@ -94,8 +93,10 @@ _PIN = re2.compile(
     r"|[:=])?[ ]{0,2}[\"'(#]?([0-9]{3,4}-?[0-9]{0,4})\b"
 )
 _STRONG = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9!@#$%^&*?+=~]).{5,}", re.DOTALL)
-_PAIR = re.compile(
-    r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}[ ]?[/|:,][ ]?([^\s\"'<>,;]{6,64}+)"
+# A name and its password, as lists of them have it.
+_PAIR = linear.compile(
+    r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+[ ]?[/|:,][ ]?([^\s\"'<>,;]{6,64})"
+    r"|[\w.%+-]{3,}[ ][/|][ ]([^\s\"'<>,;]{6,64})"
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PAIR_WORDS = word_pattern(
@@ -109,6 +110,8 @@ _PAIR_WORDS = word_pattern(
         "passwords",
         "leaked",
         "combo",
+        "wifi",
+        "wi-fi",
     ]
 )
 
@@ -137,7 +140,7 @@ class PasswordRecognizer(Recognizer):
         if has_digit(text):
             for match in _PIN.finditer(text):
                 yield *match.span(1), 0.7
-        if "@" in text and _PAIR_WORDS.search(text) is not None:
+        if ("@" in text or " / " in text) and _PAIR_WORDS.search(text) is not None:
             yield from _pairs(text)
 
 
@@ -178,12 +181,10 @@ def _mixed(value: str) -> bool:
 
 
 def _pairs(text: str) -> Iterator[Span]:
-    at = text.find("@")
-    while at >= 0:
-        first = max(0, at - 64)
-        match = _PAIR.search(text, first, min(len(text), at + 400))
-        if match is not None and near(_PAIR_WORDS, text, match.start(), match.end()):
-            value = match[1].rstrip(".,;:)]}")
-            if _STRONG.fullmatch(value) and _ADDRESS.fullmatch(value) is None:
-                yield match.start(1), match.start(1) + len(value), 0.7
-        at = text.find("@", max(at + 1, match.end() if match is not None else 0))
+    for match in _PAIR.finditer(text):
+        start = match.start(1 if match[1] is not None else 2)
+        value = text[start : match.end()].rstrip(".,;:)]}")
+        if _STRONG.fullmatch(value) is None or _ADDRESS.fullmatch(value) is not None:
+            continue
+        if (match[1] is not None or _mixed(value)) and near(_PAIR_WORDS, text, *match.span()):
+            yield start, start + len(value), 0.7

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit
 
 _SURE, _FORM, _LIKELY, _MONTH_ALONE, _DOUBTFUL = 0.85, 0.6, 0.5, 0.45, 0.3
@@ -25,7 +24,7 @@ _FULL_MONTH = (
 _SHORT_MONTH = (
     "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|ene|abr|ago|dic|okt|dez|janv|févr|juil"
 )
-_MONTH_WORD = re2.compile(rf"(?i)(?:\b|[0-9])({_FULL_MONTH}|{_SHORT_MONTH})(?:\b|[0-9])")
+_MONTH_WORD = linear.compile(rf"(?i)(?:\b|[0-9])({_FULL_MONTH}|{_SHORT_MONTH})(?:\b|[0-9])")
 
 _DAY = r"(?:[12][0-9]|3[01]|0?[1-9])(?:st|nd|rd|th|er|º|ª|\.)?"
 _YEAR = r"(?:(?:1[89]|20)[0-9]{2}|['’][0-9]{2})(?![0-9])"
@@ -34,12 +33,12 @@ _TO = r"[ \t]{0,2}(?:-|–|—|to|through|thru|until|and|&|al|au|bis)[ \t]{0,2}"
 _DAYS = rf"{_DAY}(?:{_TO}{_DAY})?"
 # What may stand before and behind a month: "March 3-5, 2024", "5th of [May] 2020", "14-[Mar]-24".
 _BEHIND_MONTH = re.compile(
-    rf"\.?(?:[ \t,-]{{1,3}}(?:the[ \t])?{_DAYS}(?![0-9:%]|[.,][0-9])"
+    rf"\.?(?:[ \t,-]{{1,3}}(?:the[ \t])?{_DAYS}(?![0-9%]|[:.,][0-9])"
     rf"(?:(?:[ \t]?,[ \t]{{0,2}}|[ \t]{{1,2}}(?:of[ \t])?|-){_YEAR}|-[0-9]{{2}}\b)?"
     rf"|{_OF}{_YEAR})",
     re.IGNORECASE,
 )
-_DAY_BEFORE = re.compile(rf"(?<![0-9A-Za-z.,/:-]){_DAYS}(?:{_OF}|)\Z", re.IGNORECASE)
+_DAY_BEFORE = re.compile(rf"(?:\bthe[ ])?(?<![0-9A-Za-z.,/:-]){_DAYS}(?:{_OF}|)\Z", re.IGNORECASE)
 _YEAR_BEHIND = re.compile(
     rf"\.?(?:(?:[ \t,./-]{{1,3}}|[ \t]{{1,2}}(?:of|de|del)[ \t]{{1,2}}|){_YEAR}|-[0-9]{{2}}\b)",
     re.IGNORECASE,
@@ -84,7 +83,10 @@ _TOLD = re.compile(
     r"|appointment"
     r"|appt|follow-?up|f/u|before|after|of|due|started|stopped|received|updated|last|next|period"
     r"|effective"
-    r"|expiry|expiration|valid|issued|lmp|edd|deadline|booked|for|to|between|and|as of|starting"
+    r"|expiry|expiration|valid|issued|lmp|edd|deadline|booked|labs?|recall|filed|cultures?|cath"
+    r"|echo|cxr|mri|ct|ekg|ecg|x-?ray|note|rounds|drawn|resulted|sent|adm|placed|removed|visit|for"
+    r"|to|between|and"
+    r"|as of|starting"
     r"|ending|begin"
     r"|beginning)\b|\brecord[ ]date\b)[ \t:.=(\"'-]{0,4}(?:the[ ])?\Z",
     re.IGNORECASE,
@@ -117,7 +119,7 @@ _NOT_A_DATE_BEFORE = re.compile(
 )
 _NEAR_CHARS = 24
 
-_HOLIDAY = re2.compile(
+_HOLIDAY = linear.compile(
     r"(?i)\b(?:christmas(?: eve| day)?|thanksgiving(?: day)?|easter(?: sunday| monday)?"
     r"|new year['’]?s(?: eve| day)"
     r"|halloween|independence day|labor day|memorial day|valentine['’]?s day|mother['’]?s day"
@@ -125,7 +127,7 @@ _HOLIDAY = re2.compile(
     r"|st\.? patrick['’]?s day|ramadan|hanukkah|diwali|fourth of july|july fourth)"
     r"(?:,? (?:of )?(?:19|20)[0-9]{2}\b)"
 )
-_SEASON = re2.compile(
+_SEASON = linear.compile(
     r"(?i)\b(?:spring|summer|fall|autumn|winter)(?:,? (?:of )?(?:19|20)[0-9]{2}\b)"
 )
 
@@ -261,7 +263,7 @@ def _full_score(match: re.Match[str], told: bool) -> float:
         return _SURE if told else _FORM
     if sign == ".":
         # Two digits each, as dates are and versions are not.
-        if len(first) == len(second) == 2 and int(second) <= 12:
+        if len(first) == len(second) == 2:
             return _FORM if told else _LIKELY
         return _FORM if told else _DOUBTFUL
     return _SURE if told else _FORM
@@ -278,6 +280,8 @@ def _partial_score(text: str, match: re.Match[str], told: bool, in_range: bool) 
         return 0.0
     if in_range or (told and _COUNTED.search(text[max(0, start - _TOLD_CHARS) : start]) is None):
         return _FORM
+    if text[max(0, start - 2) : start] == ", " and text[end : end + 1] in {"", "\n"}:
+        return _LIKELY  # Behind a signature.
     # "7/10" may be a score, "4/19" hardly.
     return _LIKELY if int(second) > 12 else _DOUBTFUL
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import re2
-
+from redaction import linear
 from redaction.lexicon import STATE_CODES, cities, clinical, fold, word_set
-from redaction.name_words import CAPITALISED
+from redaction.name_words import (
+    CAPITALISED,
+    CITY,
+    CLINICAL,
+    NOBODY,
+    SURE_NAME,
+    WORD,
+    kinds_of_words,
+    words_in,
+)
 from redaction.recognizers.name_context import after_is_thing
 
 Span = tuple[int, int, float]
@@ -39,7 +47,7 @@ _HEADS = (
     "|Surgicenter|Polyclinic|Sanitorium|Blood Bank|Ambulatory|Dispensary|Birthing Center"
     "|Day Surgery"
 )
-_HEAD = re2.compile(rf"\b(?:{_HEADS})\b")
+_HEAD = linear.compile(rf"\b(?:{_HEADS})\b")
 _CAPITAL_WORD = r"[A-Z\u00c0-\u00de0-9][\w\u00c0-\u024f'’.\-]{0,24}+"
 _NAME_BEFORE = re.compile(
     rf"(?:{_CAPITAL_WORD}(?:[ ](?:&[ ]|and[ ]|of[ ](?:the[ ])?|for[ ]|at[ ])?(?=[A-Z0-9])"
@@ -47,7 +55,7 @@ _NAME_BEFORE = re.compile(
     rf"{{0,5}}{_CAPITAL_WORD}[ ]?\Z"
 )
 _NAME_CHARS = 72
-_SHORT_HEAD = re2.compile(
+_SHORT_HEAD = linear.compile(
     r"\b(?:at|to|from|in|of|by|@)[ ](?:the[ ])?((?:[A-Z][\w'’.-]{1,20}[ ]){1,3}"
     r"(?:General|Medical|Med|Health|Memorial|Regional|Presbyterian|Methodist|Baptist|Lutheran|Mercy"
     r"|Children['’]?s"
@@ -64,7 +72,8 @@ _OF = re.compile(
 _TAIL = re.compile(
     r"(?:[ ](?:Hospitals?|Medical Cent(?:er|re)|Health System|Clinic|Cent(?:er|re)|Campus|Trust"
     r"|Health|Foundation"
-    r"|of Medicine|School of Medicine|Pavilion|Annex|Downtown))"
+    r"|of Medicine|School of Medicine|Pavilion|Annex|Downtown|Institute|Associates|Group|Services"
+    r"|Department))"
 )
 
 _GENERIC = word_set(
@@ -89,7 +98,7 @@ _COMMON_NAMES = word_set(
     northern southern eastern western central college royal mercy
     """
 )
-_KNOWN = re2.compile(
+_KNOWN = linear.compile(
     r"\b(?:Mass(?:achusetts)? General|Brigham (?:and|&) Women['’]?s?|Beth Israel(?: Deaconess)?"
     r"|Mayo Clinic"
     r"|Cleveland Clinic|Johns Hopkins|Kaiser(?: Permanente)?|Cedars?[- ]Sinai|Mount Sinai"
@@ -108,7 +117,7 @@ _KNOWN = re2.compile(
     r"|Quest Diagnostics"
     r"|LabCorp)\b"
 )
-_SAINT = re2.compile(
+_SAINT = linear.compile(
     r"\b(?:St\.?|Saint|Ste\.?)[ ][A-Z][a-z]{2,14}(?:['’]s)\b|\b(?:St\.|Saint)[ ](?:Jude|Luke"
     r"|Vincent|Joseph|Mary|John"
     r"|Francis|Anthony|Elizabeth|Thomas|Michael|Agnes|Barnabas|Bartholomew|Catherine|Clare|David"
@@ -132,12 +141,36 @@ def facilities(text: str) -> Iterator[Span]:
         words = match[1].split()[:-1]
         if not all(_is_generic(word) for word in words):
             yield match.start(1), _with_town(text, match.end(1)), _LIKELY
+    yield from _in_small_letters(text)
     for pattern in (_KNOWN, _SAINT):
         for match in pattern.finditer(text):
+            if text[match.start() - 1 : match.start()] == "-":
+                continue  # "R-CHOP" is a treatment.
             if text[match.end() : match.end() + 1] not in {"-", "_"} and not after_is_thing(
                 text, match.end()
             ):
                 yield match.start(), _with_town(text, match.end()), _NAMED
+
+
+_SMALL_HEAD = linear.compile(
+    r"[ ](?:hospital|clinic|medical center|med ctr|urgent care|hospice|pharmacy|nursing home"
+    r"|rehab(?:ilitation)?"
+    r"|elementary|high school|university)\b"
+)
+_SMALL_NAME = re.compile(r"(?:[^\W\d_]+['’]?[^\W\d_]*[ ]){0,2}[^\W\d_]+['’]?[^\W\d_]*\Z")
+
+
+def _in_small_letters(text: str) -> Iterator[Span]:
+    """Give facilities in small letters, where a known name or city stands before the head."""
+    for head in _SMALL_HEAD.finditer(text):
+        offset = max(0, head.start() - 40)
+        before = _SMALL_NAME.search(text[offset : head.start()])
+        if before is None or not before[0].islower():
+            continue
+        words = list(words_in(text, offset + before.start(), head.start(), any_case=True))
+        known = [word for word in words if word.has(SURE_NAME | CITY) and not word.has(WORD)]
+        if known and not words[-1].has(CLINICAL | NOBODY):
+            yield known[0].start, head.end(), _COMMON
 
 
 def _with_town(text: str, end: int) -> int:
@@ -197,5 +230,9 @@ def _name_start(text: str, begin: int, start: int) -> tuple[int, float]:
 
 
 def _is_generic(word: str) -> bool:
+    if word.isupper() and len(word) > 1:
+        kinds = kinds_of_words().get(fold(word.strip(".,-")), 0)
+        if kinds & WORD and not kinds & SURE_NAME:
+            return True
     folded = fold(word.strip(".,-"))
     return folded in _GENERIC or folded in clinical() or folded.isdigit()

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit, near, word_pattern
 from redaction.recognizers.checks import digits_of, luhn, mod_97
 
 _CARD = re.compile(r"[2-6](?:[ .\-_/]?[0-9]){12,18}")
-_LONG_RUN = re2.compile(r"[2-6](?:[ ._/-]?[0-9]){12}")
+_LONG_RUN = linear.compile(r"[2-6](?:[ ._/-]?[0-9]){12}")
 _ISSUERS = re.compile(
     r"4[0-9]{12}(?:[0-9]{3}){0,2}|5[1-5][0-9]{14}|3[47][0-9]{13}|6(?:011|4|5|2)[0-9]*"
     r"|35[0-9]{14}|3(?:0[0-5]|[689])[0-9]*|(?:50|5[6-9]|6)[0-9]*"
@@ -20,8 +19,8 @@ _ISSUERS = re.compile(
 )
 _SHORTEST, _MOST_GAPS = 13, 5
 # Maestro's and old cards', whose forms are too many to be believed without a word.
-_OTHER_CARD = re2.compile(r"\b[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?:[ -]?[0-9]{1,7})?\b")
-_MASKED = re2.compile(r"\b[0-9]{4,6}[ -]?[*xX•#]{4,8}[*xX•# -]{0,8}[0-9]{2,4}\b")
+_OTHER_CARD = linear.compile(r"\b[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?:[ -]?[0-9]{1,7})?\b")
+_MASKED = linear.compile(r"\b[0-9]{4,6}[ -]?[*xX•#]{4,8}[*xX•# -]{0,8}[0-9]{2,4}\b")
 _WORDS = word_pattern(
     [
         *("card", "cards", "credit", "debit", "visa", "mastercard", "master card", "amex", "cc"),
@@ -29,7 +28,7 @@ _WORDS = word_pattern(
         *("kreditkarte", "cartão", "carta", "pan", "unionpay", "payment method"),
     ]
 )
-_WORD_GATE = re2.compile(
+_WORD_GATE = linear.compile(
     r"(?i)card|credit|debit|visa|amex|express|\bcc|discover|diners|maestro|jcb|tarjeta|cart|karte"
     r"|\bpan\b"
     r"|unionpay|payment|cv[vcn]|security code|\bexp|valid|thru"
@@ -44,18 +43,18 @@ _GROUPED = re.compile(
     r"[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,7}|[0-9]{4}([ -])[0-9]{6}\2[0-9]{5}"
 )
 # Masked but for the last four, or said to end in them.
-_LAST_FOUR = re2.compile(
+_LAST_FOUR = linear.compile(
     r"(?:(?:[*xX•#]{2,6}[ -]?){1,5}|(?i:\bend(?:s|ing|ed)?[ ](?:in|with)[ :#]{0,2}"
     r"|\blast[ ](?:four|4)"
     r"(?:[ ]digits)?(?:[ ](?:are|is|of))?[ :#]{0,3}|\bendet[ ]auf[ ]|\bterminada?[ ]en[ ]))"
     r"([0-9]{4})\b"
 )
-_SECURITY_CODE = re2.compile(
+_SECURITY_CODE = linear.compile(
     r"(?i)\b(?:cvv2?|cvc2?|cid|csc|cvn|card (?:verification|security) (?:code|value|number)"
     r"|security code)(?:[ ]?(?:code|number|no\.?|#))?[\"']?[ ]?(?:is|was"
     r"|[:=#-])?[ ]{0,2}[\"'(]?([0-9]{3,4})\b"
 )
-_EXPIRY = re2.compile(
+_EXPIRY = linear.compile(
     r"(?i)\b(?:exp(?:\.|iry|iration|ires)?(?:[ ]?(?:date|on|month/year))?|valid (?:thru|through"
     r"|until)"
     r"|good thru|mm/yy)[\"']?[ ]?(?:is|[:=#-])?[ ]{0,2}[\"'(]?((?:0?[1-9]"
@@ -164,7 +163,7 @@ _IBAN = re.compile(
     r"(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
-_IBAN_GATE = re2.compile(r"(?i)\b[a-z]{2}[0-9]{2}[ -]?[0-9a-z]{4}[ -]?[0-9a-z]{4}")
+_IBAN_GATE = linear.compile(r"(?i)\b[a-z]{2}[0-9]{2}[ -]?[0-9a-z]{4}[ -]?[0-9a-z]{4}")
 _IBAN_WORDS = word_pattern(["iban", "bank", "account", "konto", "cuenta", "compte", "conto"])
 _SPELLED = re.compile(r"[A-Za-z]{5}")
 

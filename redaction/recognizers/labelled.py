@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit
 
 GAP = r"[\s_.\-]{0,3}"
@@ -20,7 +19,7 @@ QUALIFIER = (
 """The part of a label that says that a number follows."""
 
 
-def label_pattern(strong: str, qualified: str = "") -> re2._Regexp[str]:
+def label_pattern(strong: str, qualified: str = "") -> linear.Pattern:
     """Make a pattern of labels in RE2: some that stand alone, some only with a qualifier.
 
     A space in either stands for what may separate the words of a label. RE2 takes a few
@@ -29,7 +28,7 @@ def label_pattern(strong: str, qualified: str = "") -> re2._Regexp[str]:
     kinds = [f"(?:{strong}){QUALIFIER}{{0,2}}"] if strong else []
     if qualified:
         kinds.append(f"(?:{qualified}){QUALIFIER}{{1,2}}")
-    return re2.compile(rf"(?i)(?:\b|_)(?:{'|'.join(kinds)})".replace(" ", GAP))
+    return linear.compile(rf"(?i)(?:\b|_)(?:{'|'.join(kinds)})".replace(" ", GAP))
 
 
 # Behind the label: what closes a name of a field or mark-up, a verb or a sign, an end of line,
@@ -44,7 +43,7 @@ _LINK = r"""
 _VALUE = r"""
     (\#?+[ ]?(?:(?:[*xX•]{2,12}+[- ]?){1,4}+|[A-Z]{1,5}[ ](?=[0-9]{2}))?+
      [A-Za-z0-9]{1,40}+(?:[-./_][A-Za-z0-9]{1,24}+){0,7}+
-     (?:(?<=[0-9])[ ][0-9]{2,4}(?![0-9A-Za-z%/.:-])
+     (?:(?<=[0-9])[ ][0-9]{2,4}(?![0-9A-Za-z%/:-]|\.[0-9])
         |(?<=[ \-][0-9]{2})[ ][A-Z](?![A-Za-z0-9])){0,5}+)
     (?![%@]|://)
 """
@@ -119,7 +118,7 @@ def _number(text: str, match: re.Match[str], least: int) -> tuple[int, int] | No
 class LabelledRecognizer(Recognizer):
     """A number behind a label, or before one that explains it."""
 
-    labels: ClassVar[re2._Regexp[str]]
+    labels: ClassVar[linear.Pattern]
     least_digits: ClassVar[int] = 4
     weak: ClassVar[re.Pattern[str] | None] = None
     """Labels that say little: behind them a year or a short number is nothing."""
@@ -165,6 +164,8 @@ class LabelledRecognizer(Recognizer):
         if not weak:
             return True
         digits = sum(map(str.isdecimal, value))
+        if value.startswith("0x"):
+            return False
         return digits >= 5 or (digits >= 3 and not value.lstrip("#").isdecimal())
 
 

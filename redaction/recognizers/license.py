@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Span, has_digit, near, word_pattern
 from redaction.recognizers.checks import dea_valid
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
 
-_DEA = re2.compile(r"\b[ABCDEFGHJKLMPRSTUX][A-Z9][0-9]{7}\b")
+_DEA = linear.compile(r"\b[ABCDEFGHJKLMPRSTUX][A-Z9][0-9]{7}\b")
 _DEA_WORDS = word_pattern(["dea", "prescriber", "controlled substance"])
 
 
@@ -26,7 +25,7 @@ class LicenseRecognizer(LabelledRecognizer):
         r"|teaching|law|bar|real estate|marriage|business|provider|hunting|fishing)"
         r" (?:driver['’]?s? )?(?:licen[cs]es?|lic\b|permits?|certificates?|certifications?|cert\b)"
         r"|licen[cs]e|cdl|dea|f[uü]hrerschein(?: ?nummer)?|permis de conduire|carnet de conducir"
-        r"|licencia(?: de conducir)?|patente di guida|carteira de motorista|cnh"
+        r"|licencia(?: de conducir)?|patente di guida|carteira de motorista|cnh|npi"
         r"|(?:birth|death|marriage) certificate|dl ?(?:#|:|no\b|num\b|number)|upin",
         r"lic|licen[cs]e|certificates?|certification|cert|permit|dl|registration|d\.l\.|bar"
         r"|professional|credential|medical council|gmc|hcpc|nmc",
@@ -60,7 +59,7 @@ class DriverLicenseRecognizer(LabelledRecognizer):
 
 
 # The two lines at the foot of a passport (ICAO 9303).
-_MACHINE_READABLE = re2.compile(
+_MACHINE_READABLE = linear.compile(
     r"\bP[A-Z<][A-Z]{3}[A-Z<]{39}\s{1,3}[A-Z0-9<]{9}[0-9][A-Z]{3}[0-9]{7}[A-Z0-9<]{20,23}"
 )
 

@@ -20,6 +20,21 @@ _LABEL = Context(0.8, False)
 _KIN = Context(0.6, False)
 _GREETING = Context(0.6, False)
 _SAID = Context(0.5, True)
+_TOLD = Context(0.5, False)
+_TOLD_PAIRS = frozenset(
+    {
+        *(("f/u", "w/"), ("f/u", "with"), ("up", "with"), ("discussed", "with"), ("spoke", "with")),
+        *(
+            ("seen", "by"),
+            ("signed", "by"),
+            ("evaluated", "by"),
+            ("spoke", "to"),
+            ("spoken", "with"),
+        ),
+        *(("dictated", "by"), ("managed", "by"), ("reviewed", "by"), ("performed", "by")),
+        *(("talked", "to"), ("told", "to"), ("d/w", "w/"), ("meeting", "with"), ("met", "with")),
+    }
+)
 
 _LABELS = word_set(
     """
@@ -51,8 +66,11 @@ _SAYING = word_set(
     """
     by per with saw told asked contacted met emailed called phoned notified informed patient pt
     colleague friend from for attending surgeon doctor nurse physician therapist name client
-    customer employee manager paged texted says said me him her
+    customer employee manager paged texted says said me him her w/
     """
+)
+_CLOSINGS = word_set(
+    "best yours wishes respectfully cordially truly love thx faithfully grüße cordialement"
 )
 _TAIL_CHARS = 28
 _TRIM = " \t\n\"'“”‘’(*-–—"
@@ -69,11 +87,15 @@ def context_before(text: str, start: int) -> Context | None:
     if not words:
         return None
     word = words[-1].lstrip("(\"'*").lower()
+    if word in {"with", "w/", "by", "to"} and len(words) > 1:
+        pair = words[0].rsplit(None, 1)[-1].lower().lstrip("(\"'*")
+        if (pair, word) in _TOLD_PAIRS:
+            return _TOLD
     if mark in ":=":
         return _LABEL if word in _LABELS or word in _RELATIVES else None
     if "\n" in tail[len(bare) :]:
         # Only a greeting's name stands on the line below.
-        return _GREETING if word in _GREETINGS or word in {"yours", "wishes"} else None
+        return _GREETING if word in _GREETINGS or word in _CLOSINGS else None
     if word in _RELATIVES and mark != ".":
         return _KIN
     if mark == ".":

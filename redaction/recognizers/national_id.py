@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import ClassVar, NamedTuple
 
-import re2
-
+from redaction import linear
 from redaction.recognizers import checks
 from redaction.recognizers.base import Span, has_digit, near, word_pattern
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
@@ -16,7 +15,7 @@ from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
 class _Form(NamedTuple):
     """A country's number: its form, its check, and the words beside it."""
 
-    pattern: re2._Regexp[str]
+    pattern: linear.Pattern
     valid: Callable[[str], bool]
     words: re.Pattern[str]
     alone: float
@@ -28,7 +27,7 @@ def _form(
     pattern: str, valid: Callable[[str], bool] | None, words: str, alone: float = 0.0
 ) -> _Form:
     return _Form(
-        re2.compile(rf"\b{pattern}\b"),
+        linear.compile(rf"\b{pattern}\b"),
         valid or (lambda value: True),
         word_pattern([word.replace("_", " ") for word in words.split()]),
         alone,
@@ -106,10 +105,10 @@ _FORMS = (
     _form(r"[0-9]{2}-[0-9]{7}", None, "ein tin tax_id employer_identification fein taxpayer tax"),
 )  # fmt: skip
 _FORMS_ALONE = tuple(form for form in _FORMS if form.alone)
-_WORD_GATE = re2.compile(
+_WORD_GATE = linear.compile(
     rf"(?i)\b(?:{'|'.join(re.escape(word) for form in _FORMS for word in form.names.split())})"
 )
-_GATE = re2.compile(
+_GATE = linear.compile(
     r"\b(?:[0-9]{8}|[0-9]{3}[ .-][0-9]{2,3}[ .-][0-9]|[0-9]{2}[ -][0-9]{5}"
     r"|[0-9]{4}[ -][0-9]{4,5}[ -]"
     r"|[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2}|[A-Z]-?[0-9]{7}|[A-Z]{5}[0-9]{4}|[A-Z]{4}[0-9]{6}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import re2
+from redaction import linear
 
 _BEFORE_CHARS = 40
 
@@ -33,7 +33,7 @@ _LABELS = {
     for kind, words in _KINDS.items()
 }
 # The last label of a text, for what stands before it is taken in first.
-_LAST = re2.compile(
+_LAST = linear.compile(
     rf"(?is)^.*(?:\b|_)({'|'.join(_KINDS.values())})(?:\b|_|[0-9])".replace(" ", r"[\s_.-]?")
 )
 _SENTENCE_END = re.compile(r"[.;!?]\s|\n\s*\n")

@@ -7,19 +7,18 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit, near, word_pattern
 
 # Not behind a letter and a slash: Chrome/120.0.0.0 is a version.
 _V4 = re.compile(
     r"(?<![0-9A-Za-z.])(?<![A-Za-z]/)[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z]|\.[0-9])"
 )
-_V4_GATE = re2.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
+_V4_GATE = linear.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _V6 = re.compile(
     r"(?<![0-9A-Za-z:.])[0-9a-fA-F:]{2,39}(?:(?<=:)[0-9]{1,3}(?:\.[0-9]{1,3}){3})?(?![0-9A-Za-z:])"
 )
-_V6_GATE = re2.compile(r"(?i)[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f]")
+_V6_GATE = linear.compile(r"(?i)[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f]")
 _NO_ADDRESS = re.compile(
     r"(?:versions?|ver|v|releases?|rel|build|firmware|sections?|sec|§|chapter|clause|paragraph|rule"
     r"|article|figure|fig|table|appendix|step|item|requirement|upgrade(?:d)? to|schema|revision"
@@ -89,11 +88,11 @@ def _v4_score(text: str, match: re.Match[str]) -> float:
 
 # RE2, whose time is linear whatever the text: the pattern that Presidio has for this takes
 # minutes for a few kilobytes of dots.
-_URL = re2.compile(
+_URL = linear.compile(
     r"(?i)\b(?:https?|ftps?|sftp|wss?|ssh|file|ldaps?|smb|rtsp|s3|gs)://[^\s\"'<>\\^`{|}]+"
     r"|\bhxxps?://[^\s\"'<>\\^`{|}]+|\bwww\.[a-z0-9-]+\.[a-z0-9.-]+[^\s\"'<>\\^`{|}]*"
 )
-_BARE = re2.compile(
+_BARE = linear.compile(
     r"(?i)\b(?:[a-z0-9-]+\.)+(?:(com|org|net|edu|gov|mil|co\.uk|org\.uk|ac\.uk|com\.au|co\.in"
     r"|com\.br|de|fr"
     r"|eu|uk|nl|ch|es|se|ca|au|jp|cn|ru|pl)|info|biz|int|io|co|us|app|dev|ai|health|care|clinic"
@@ -101,7 +100,7 @@ _BARE = re2.compile(
     r"|me|tv|it|in|be|at|br|mx|xyz|online|site|store|shop|tech|cloud|ly|gl|gg|be)"
     r"\b(?:[:/?#][^\s\"'<>\\^`{|}]*)?"
 )
-_DOTTED = re2.compile(r"(?i)[a-z0-9-]\.[a-z]{2}")
+_DOTTED = linear.compile(r"(?i)[a-z0-9-]\.[a-z]{2}")
 _TRAILING = ".,;:!?)]}*'"
 # As a name of code, of a file or of a word run into the next sentence.
 _OF_CODE = re.compile(

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.lexicon import word_set
 from redaction.recognizers.base import Recognizer, Span
 
 _FORM = 0.6
-_HEAD = re2.compile(
+_HEAD = linear.compile(
     r"[ ,](?:Inc|LLC|L\.L\.C|Ltd|Limited|Corp|Corporation|GmbH|AG|PLC|plc|LLP|LP|S\.A|SA|BV|B\.V|NV"
     r"|Pty|SARL|SpA|KG|Group"
     r"|Holdings|Bank|Foundation|Insurance|Partners|Associates|Industries|Enterprises|Solutions"

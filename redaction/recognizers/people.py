@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
-from redaction.lexicon import word_set
+from redaction import linear
+from redaction.lexicon import abbreviations, word_set
 from redaction.name_words import (
     CALENDAR,
     CITY,
@@ -33,6 +32,7 @@ from redaction.name_words import (
     USUAL_GIVEN,
     WORD,
     Word,
+    is_casual,
     words_in,
 )
 from redaction.recognizers.base import Recognizer, Span
@@ -55,7 +55,7 @@ _SPACES = frozenset({" ", "  ", "\t", ""})
 _ENDS = frozenset(".,;:!?)\n") | {""}
 _POSSESSIVE = frozenset({"'s", "’s"})
 _COMMAS = frozenset({", ", ",", " , ", ",  "})
-_LOWER_TITLES = word_set("dr dr. mr mr. mrs mrs. ms ms. prof prof. sr. sra. señor señora herr frau")
+_LOWER_TITLES = word_set("dr dr. mr mr. mrs mrs. ms. prof prof. sr. sra. señor señora herr frau")
 _GLUED = frozenset("@/\\=_<{[0123456789")
 _BACTERIA = word_set("coli diff difficile aureus pneumoniae faecalis pylori albicans flu")
 
@@ -67,10 +67,15 @@ class PersonFormRecognizer(Recognizer):
 
     def find(self, text: str) -> Iterator[Span]:
         """Give the spans of names."""
-        any_case = text.islower()
-        for chain in _chains(text, any_case):
-            yield from _names(text, chain, any_case)
+        small = text.islower()
+        if not small:
+            for chain in _chains(text, any_case=False):
+                yield from _names(text, chain, any_case=False)
+        if small or is_casual(text):
+            for chain in _chains(text, any_case=True):
+                yield from _names(text, chain, any_case=True)
         yield from _introduced(text)
+        yield from _initials(text)
 
 
 def _chains(text: str, any_case: bool) -> Iterator[list[tuple[Word, str]]]:
@@ -119,10 +124,15 @@ def _names(text: str, chain: list[tuple[Word, str]], any_case: bool) -> Iterator
             following, gap = chain[end]
             if end > index and gap == ",":
                 break
-            begun = end > index and chain[end - 1][0].has(SURE_GIVEN)
+            begun = end > index and (chain[end - 1][0].has(SURE_GIVEN) or gap == "p")
             initialled = end > index + 1 and following_initial(chain[end - 1][0], chain[end - 2][0])
             if not _may_be_name(
-                text, following, titled and end == index, any_case, begun or initialled
+                text,
+                following,
+                titled and end == index,
+                any_case,
+                begun or initialled,
+                end == index and _named_next(text, chain, end),
             ):
                 break
             end += 1
@@ -145,6 +155,29 @@ def _names(text: str, chain: list[tuple[Word, str]], any_case: bool) -> Iterator
         index = end
 
 
+def _named_next(text: str, chain: list[tuple[Word, str]], index: int) -> bool:
+    """Tell whether what follows makes a name of a month or a like word: "August R. Patel"."""
+    if index + 1 < len(chain) and chain[index + 1][1] in {" ", "p"}:
+        following = chain[index + 1][0]
+        told = context_before(text, chain[index][0].start)
+        return chain[index][0].has(GIVEN) and (
+            following.has(SURNAME if told is not None and not told.strict else SURE_SURNAME)
+            or (following.initial and index + 2 < len(chain) and chain[index + 2][1] in {" ", "p"})
+        )
+    # "her sister April in ...", but not "in April" and "sister, April 5".
+    word = chain[index][0]
+    before = context_before(text, word.start)
+    return (
+        word.has(GIVEN)
+        and before is not None
+        and not before.strict
+        and _NUMBER.match(text, word.end) is None
+    )
+
+
+_NUMBER = re.compile(r"[ ,.]{0,3}[0-9]")
+
+
 def following_initial(initial: Word, first: Word) -> bool:
     """Tell whether a first name and an initial stand before: "Daniela C"."""
     return initial.initial and first.has(SURE_GIVEN)
@@ -155,19 +188,29 @@ def _is_title(text: str, word: Word, followed: bool) -> bool:
     if value.islower() and word.folded not in _LOWER_TITLES:
         return False
     # "Father" and "Judge" are titles only before a name; "MS" in capitals may be an illness.
+    if value == "DR" and followed:
+        return True
     return followed and (
         text[word.end : word.end + 1] == "." or not value.isupper() or len(value) > 2
     )
 
 
-def _may_be_name(text: str, word: Word, titled: bool, any_case: bool, begun: bool = False) -> bool:
+def _may_be_name(
+    text: str,
+    word: Word,
+    titled: bool,
+    any_case: bool,
+    begun: bool = False,
+    named_next: bool = False,
+) -> bool:
     """Tell whether a word can be part of a name; `begun` where a first name stands before it."""
     if text[word.end : word.end + 1] in _GLUED:
         return False
     if word.initial:
         return not any_case or begun or text[word.end - 1] == "."
     if word.has(CALENDAR | DRUG | NOBODY):
-        return titled and word.has(NAME) and not word.has(DRUG)
+        month = named_next and not any_case and word.has(CALENDAR)
+        return (titled or month) and word.has(NAME) and not word.has(DRUG)
     if word.folded in CREDENTIALS and text[word.start : word.end].isupper():
         return False
     if titled:
@@ -198,7 +241,7 @@ def _last_first(
         return []
     if any(word.has(WORD | CITY | TERM) and not word.has(SURNAME) for word in part):
         return []
-    if part[0].has(GIVEN) and len(part) > 1:
+    if part[0].has(GIVEN) and len(part) > 1 and part[0].folded not in PARTICLES:
         return []  # A list of people.
     if not (part[0].has(SURNAME) or first.has(USUAL_GIVEN)):
         return []
@@ -228,6 +271,8 @@ def _judge(
     if not part:
         return None
     start, end = part[0].start, part[-1].end
+    particle = _PARTICLES_BEFORE.search(text, max(0, start - 16), start)
+    start = start if particle is None else particle.start()
     if not titled and _of_a_thing(text, part, rest):
         return None
     score = _own_score(text, part, swapped, any_case)
@@ -247,6 +292,13 @@ def _judge(
     degree = _DEGREE.match(text, end)
     end = end if degree is None else degree.end()
     return start, end, score
+
+
+_PARTICLES_BEFORE = re.compile(
+    r"(?<![\w'’-])(?:(?:van|von|de|del|della|der|den|di|da|dos|das|du|la|le|el|al|bin|bint|ibn|ben"
+    r"|abu|ter)[ ]"
+    r"|(?:al|el)-|[dl]['’]){1,3}\Z"
+)
 
 
 def _trimmed(part: list[Word], titled: bool) -> list[Word]:
@@ -281,7 +333,7 @@ def _own_score(text: str, part: list[Word], swapped: bool, any_case: bool) -> fl
     if swapped:
         return _FULL if first.has(SURE_SURNAME) or last.has(SURE_GIVEN) else _LIKELY
     if len(full) == 1:
-        return _one_word_score(text, part, full[0])
+        return _one_word_score(text, part, full[0], any_case)
     shouted = not any_case and text[first.start : last.end].isupper()
     if first.has(SURE_GIVEN):
         if last.has(SURE_SURNAME | SURE_GIVEN):
@@ -291,14 +343,17 @@ def _own_score(text: str, part: list[Word], swapped: bool, any_case: bool) -> fl
         return _GUESS if shouted or any_case or last.has(CITY) else _LIKELY
     if first.has(GIVEN) and last.has(SURE_SURNAME):
         return _LIKELY
+    joined = part[1].initial or text[part[-2].end : part[-1].start].strip()
+    if first.has(GIVEN) and joined and not last.has(WORD):
+        return _LIKELY
     if last.has(SURE_GIVEN) and first.has(SURE_SURNAME):
         return _LIKELY
-    if first.has(SURE_SURNAME) and last.has(SURE_SURNAME) and not shouted and not any_case:
-        return _GUESS
-    return 0.0
+    if shouted or any_case or last.has(CITY) or not last.has(SURE_SURNAME):
+        return 0.0
+    return _GUESS if first.has(SURE_SURNAME) or not first.kinds else 0.0
 
 
-def _one_word_score(text: str, part: list[Word], word: Word) -> float:
+def _one_word_score(text: str, part: list[Word], word: Word, any_case: bool) -> float:
     if len(part) == 1:
         return _SINGLE if word.has(USUAL_GIVEN) else 0.0
     if word.folded in _BACTERIA:
@@ -308,7 +363,10 @@ def _one_word_score(text: str, part: list[Word], word: Word) -> float:
     if part[0].initial:
         if not dotted:
             return 0.0
-        return _LIKELY if word.has(SURE_NAME) else _GUESS if word.has(NAME) else 0.0
+        shouted = text[word.start : word.end].isupper()
+        if word.has(SURE_NAME):
+            return _LIKELY
+        return _GUESS if word.has(NAME) and not shouted and not any_case else 0.0
     if word.has(SURE_GIVEN):
         return _LIKELY if dotted else _SINGLE
     return _GUESS if dotted and word.has(NAME) and not word.has(WORD) else 0.0
@@ -323,8 +381,10 @@ def _fits(text: str, part: list[Word], strict: bool) -> bool:
     if len(full) == 1 and value.isupper() and len(value) < 5 and not text.isupper():
         return not strict and full[0].has(NAME)
     if strict:
-        return any(word.has(SURE_NAME) for word in full) or (
-            len(full) > 1 and not any(word.has(WORD | TERM) for word in full)
+        return (
+            any(word.has(SURE_NAME) for word in full)
+            or (len(full) == 2 and full[0].has(GIVEN) and full[1].has(SURNAME))
+            or (len(full) > 1 and not any(word.has(WORD | TERM) for word in full))
         )
     return not all(word.has(WORD | TERM) and not word.has(NAME) for word in full)
 
@@ -339,18 +399,48 @@ def _with_suffix(text: str, end: int) -> int:
     return end if match is None else match.end()
 
 
-_INTRODUCED = re2.compile(
-    r"\b(?i:name(?:['’]?s| is|d)|i am|i['’]?m|this is|call me|dear|hi|hello|regards,?|thanks,?"
+_INTRODUCED = linear.compile(
+    r"\b(?i:name(?:['’]?s| is|d)|i am|i['’]?m|this is|call me|dear|hi|hey|hello|regards,?|thanks,?"
     r"|spoke (?:with|to)"
     r"|name:|patient:|pt:|patient)[ \t]{1,2}\n?[a-z]|\b(?:[Dd]r|[Mm]r|[Mm]rs"
     r"|[Mm]s)\.?[ \t]{1,2}[a-z]"
 )
+_SIGNED = re.compile(r"(?:[-–—~][ ]?|\n)([^\W\d_]{3,20}(?:[ ][^\W\d_]{2,20})?)\s{0,3}\Z")
+_SIGNED_CHARS = 48
+_GREETED = word_set("hi hey hello dear")
 _LOWER_NAME = re.compile(r"[a-z]++(?:['’-][a-z]++)?(?:[ \t][a-z]++(?:['’-][a-z]++)?){0,2}")
 _TITLE_END = re.compile(r"\b(?:[Dd]r|[Mm]r|[Mm]rs|[Mm]s)\.?\s*\Z")
 
 
+_INITIALS = re.compile(
+    r"(?<![\w.@-])(?:[A-Z\u00c0-\u00de]\.[ ]?){2,3}(?![A-Za-z0-9])"
+    r"|(?<![\w.@-])(?:[a-z]\.){2}(?![a-z0-9])"
+)
+_AGED = re.compile(r",[ ](?:an?[ ])?[0-9]{1,3}(?:,|[ ]|y|-)|[ ]is[ ]an?[ ][0-9]{1,3}\b")
+
+
+def _initials(text: str) -> Iterator[Span]:
+    """Give initials that stand for a person: where an age follows, or at the end of a note."""
+    for match in _INITIALS.finditer(text):
+        value = match[0].rstrip()
+        if value.lower().replace(" ", "") in abbreviations():
+            continue
+        end = match.start() + len(value)
+        last = not text[end:].strip() and text[: match.start()].rstrip()[-1:] in {".", "", "-"}
+        if last or _AGED.match(text, end) is not None or (
+            (before := context_before(text, match.start())) is not None and not before.strict
+        ):  # fmt: skip
+            yield match.start(), end, _SINGLE
+
+
 def _introduced(text: str) -> Iterator[Span]:
-    """Give names in lower case behind words that introduce one."""
+    """Give names in lower case behind words that introduce one, and one that signs a text."""
+    signed = _SIGNED.search(text[-_SIGNED_CHARS:])
+    if signed is not None:
+        offset = max(0, len(text) - _SIGNED_CHARS)
+        [*words] = words_in(text, offset + signed.start(1), offset + signed.end(1), any_case=True)
+        if words and words[0].has(SURE_GIVEN):
+            yield words[0].start, words[-1].end, _SINGLE
     for match in _INTRODUCED.finditer(text):
         first = match.end() - 1
         name = _LOWER_NAME.match(text, first)
@@ -359,9 +449,14 @@ def _introduced(text: str) -> Iterator[Span]:
         titled = _TITLE_END.search(match[0][:-1]) is not None
         words: list[Word] = []
         for word in words_in(text, name.start(), name.end(), any_case=True):
-            known = word.has(SURE_NAME) or (titled and not words and word.has(SURNAME))
+            known = word.has(SURE_NAME) or (
+                titled and not words and word.has(SURNAME) and not word.has(NOBODY | CLINICAL)
+            )
             if not known or word.folded in PARTICLES | SUFFIXES:
                 break
             words.append(word)
-        if words and (titled or words[0].has(USUAL_GIVEN) or len(words) > 1):
+        greeted = match[0][:-1].strip().lower() in _GREETED
+        if words and (
+            titled or words[0].has(SURE_GIVEN if greeted else USUAL_GIVEN) or len(words) > 1
+        ):
             yield match.start() if titled else words[0].start, words[-1].end, _LIKELY

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import phonenumbers
-import re2
 
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit, near, word_pattern
 from redaction.recognizers.nearby import label_of
 
@@ -36,23 +36,20 @@ _WORDS = word_pattern(
 )
 _SAID = re.compile(
     r"(?<![^\W_])(?:(?:tele)?phone|tel|cell(?:phone)?|mobile|fax|call(?:ed|ing)?|dial|text|sms"
-    r"|whatsapp"
-    r"|contact|reach|pager|beeper|hotline|landline|ph|mob|t[eé]l[eé]phone|t[eé]l|tel[eé]fono"
-    r"|m[oó]vil"
-    r"|celular|telefon|handy|rufnummer|cellulare|telefone|telem[oó]vel|portable|office|desk|home"
-    r"|reachable|answer(?:ing)?|messages?|ring(?:ing)?|phon(?:e|ing)|calls?|number|line)"
-    r"(?:[ ]{0,2}(?:number|no|num|nr|line|contact|is|at|on|was|me|us|him|her|them|now|back|please"
-    r"|to|are"
-    r"|home|work|office|cell|mobile|phone|the|my|his|office's|directly|nummer|n[º°]"
-    r"|[#:=.(\"',-])){0,6}"
-    r"[ ]{0,2}\Z",
+    r"|whatsapp|contact|reach|pager|beeper|hotline|landline|ph|mob|t[eé]l[eé]phone|t[eé]l"
+    r"|tel[eé]fono|m[oó]vil|celular|telefon|handy|rufnummer|cellulare|telefone|telem[oó]vel"
+    r"|portable|office|desk|home|reachable|answer(?:ing)?|messages?|ring(?:ing)?|phon(?:e|ing)"
+    r"|calls?|line|(?:my|your|his|her|their|our)[ ](?:new[ ])?number)"
+    r"(?:\s{0,2}(?:number|no|num|nr|line|contact|is|at|on|was|me|us|him|her|them|now|back|please"
+    r"|to|are|home|work|office|cell|mobile|phone|the|my|his|office's|directly|nummer|n[º°]"
+    r"|[#:=.(\"',-])){0,6}\s{0,2}\Z",
     re.IGNORECASE,
 )
 _SAID_CHARS = 60
 _SAID_AFTER = re.compile(
     r"[ ]?[-–(,]?[ ]?(?:office|fax|cell|mobile|home|work|desk|phone|tel)(?![^\W_])", re.IGNORECASE
 )
-_GATE = re2.compile(
+_GATE = linear.compile(
     r"[+(0-9](?:[^0-9A-Za-z]{0,3}[0-9]){6}|(?i:8(?:00|33|44|55|66|77|88)[-. ]{1,3}[0-9-]*[a-z])"
 )
 _CANDIDATE = re.compile(r"[+(0-9][+0-9 ().\-/\[\]\u2022·]{6,}+")
@@ -79,7 +76,7 @@ _LOCAL_NUMBER = re.compile(
 )
 _RUN = re.compile(
     r"(?<![0-9A-Za-z.,/\-$€£])(?<![0-9]:)\(?[0-9](?:[ ().\-/]{0,3}[0-9]){6,13}"
-    r"(?![0-9A-Za-z:,/\-%]|\.[0-9])"
+    r"(?![0-9A-Za-z:/\-%]|[.,][0-9])"
 )
 _NOT_A_PHONE = re.compile(
     r"(?:[0-9][ ().\-/]{1,3}){5,}[0-9]+|[0-9]+\.[0-9]+|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
@@ -99,10 +96,12 @@ _SHORT = re.compile(
     r"[.:#]{0,2}[ ]?(?:is|was|:)?[ ]?\#?((?:[0-9]{2,3}-)?[0-9]{3,7})(?![0-9A-Za-z\-]|\.[0-9]"
     r"|[ ]?(?:mg|ml|cm|%))"
 )
-_SHORT_GATE = re2.compile(r"(?i)pager|beeper|pgr|bleep|\bext")
+_SHORT_GATE = linear.compile(r"(?i)pager|beeper|pgr|bleep|\bext")
 _WITH_TRUNK_ZERO = ("GB", "DE", "FR", "IN", "AU", "IT", "NL", "BR", "CH", "SE", "ZA", "JP")
 _WITHOUT_TRUNK = ("US", "ES", "MX", "IN", "BR", "PT", "IT", "PL", "DK", "NO", "FR", "CZ")
 _AMONG_NUMBERS = re.compile(r"[0-9][0-9A-Za-z]*[ ,]{1,2}\Z")
+# What often stands before a number to call, and seldom before another of ten digits.
+_LED_TO = re.compile(r"(?:\bat|\bph|[\s|]\b[ofcmtp])[.:]?\s{1,2}\Z|\?\s\Z", re.IGNORECASE)
 _GROUP = re.compile("[0-9]+")
 _AMERICAN_GROUPS = frozenset({(10,), (11,), (3, 7), (6, 4), (3, 3, 4), (1, 10), (1, 3, 3, 4)})
 _FEWEST_DIGITS, _MOST_GROUPS = 7, 6
@@ -188,14 +187,18 @@ def _run_score(text: str, match: re.Match[str]) -> float:
         return 0.0
     sizes = tuple(map(len, groups))
     plain = len(groups) == 1
+    us = 0.0
     if groups[0][0] == "0" and not match[0].startswith("00"):
         if _valid("".join(groups), _WITH_TRUNK_ZERO):
             unsure = plain or _AMONG_NUMBERS.search(text[max(0, start - 8) : start]) is not None
             return _SURE if beside else (_DOUBTFUL if unsure else 0.5)
     elif sizes in _AMERICAN_GROUPS and _valid("".join(groups), ("US",)):
-        return _SURE if beside else (0.35 if plain else 0.4)
+        if beside:
+            return _SURE
+        us = 0.35 if plain else 0.4
     if not said:
-        return 0.0
+        before = text[max(0, start - 8) : start]
+        return _POSSIBLE if sizes == (10,) and us and _LED_TO.search(before) else us
     if _valid("".join(groups), _WITHOUT_TRUNK):
         return _LIKELY
     # What is called a telephone number and is grouped like one, in a plan that we do not know.

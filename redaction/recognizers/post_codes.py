@@ -5,30 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import re2
-
+from redaction import linear
 from redaction.lexicon import STATE_CODES
 from redaction.recognizers.base import Span
 
 _FORM, _LIKELY, _GUESS, _DOUBTFUL = 0.7, 0.6, 0.45, 0.3
 
 _STATE = "|".join(sorted(STATE_CODES))
-_STATE_ZIP = re2.compile(rf"\b(?:{_STATE})[,. ]{{1,3}}([0-9]{{5}}(?:-[0-9]{{4}})?)\b")
+_STATE_ZIP = linear.compile(rf"\b(?:{_STATE})[,. ]{{1,3}}([0-9]{{5}}(?:-[0-9]{{4}})?)\b")
 _ZIP_LABELLED = re.compile(
     r"(?i)\b(?:zip|postal|post|postcode|plz|cap|cp)\b[ _-]?(?:code)?[ ]{0,2}(?:is|of|:|="
     r"|#)?[ ]{0,2}([0-9]{4,6}(?:-[0-9]{3,4})?)(?![0-9])"
 )
-_ZIP_WORD = re2.compile(r"(?i)\b(?:zip|postal|post ?code|plz)\b")
-_UK_POSTCODE = re2.compile(
+_ZIP_WORD = linear.compile(r"(?i)\b(?:zip|postal|post ?code|plz)\b")
+_UK_POSTCODE = linear.compile(
     r"\b(?:[A-Z]{1,2}[0-9][0-9A-Z]?[ ]?[0-9][ABD-HJLNP-UW-Z]{2}|GIR[ ]?0AA)\b"
 )
-_CA_POSTCODE = re2.compile(r"\b[ABCEGHJ-NPRSTVXY][0-9][A-Z][ -]?[0-9][A-Z][0-9]\b")
+_CA_POSTCODE = linear.compile(r"\b[ABCEGHJ-NPRSTVXY][0-9][A-Z][ -]?[0-9][A-Z][0-9]\b")
 _CODE_CITY = re.compile(
     r"(?<=[,\n(])(?:(?<=,)[ ])?(?:[A-Z]{1,2}-)?[0-9]{4,5}"
     r"(?:[ ][A-Z]{2})?[ ][A-Z\u00c0-\u00de][a-z\u00df-\u024f-]{2,24}(?:[ ]"
     r"(?:am|an der|sur|de|di)[ ][A-Z][a-z]{2,15})?"
 )
-_UNIT_ALONE = re2.compile(
+_UNIT_ALONE = linear.compile(
     r"\b(?:Apt|Apartment|Suite|Ste|apartment|apt)\b\.?[ ]{0,2}#?[ ]?[0-9]{1,5}[A-Za-z]?\b"
 )
 _COORDINATES = re.compile(
@@ -84,4 +83,4 @@ def _coordinates(text: str) -> Iterator[Span]:
         yield *match.span(), _FORM if told else _DOUBTFUL
 
 
-_FRACTION = re2.compile(r"[0-9]\.[0-9]{3}[^,]{0,10},[ ]?[-+]?[0-9]{1,3}\.[0-9]{3}")
+_FRACTION = linear.compile(r"[0-9]\.[0-9]{3}[^,]{0,10},[ ]?[-+]?[0-9]{1,3}\.[0-9]{3}")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import re2
-
+from redaction import linear
+from redaction.name_words import is_casual
 from redaction.recognizers.address_tail import PLACE_WORD, with_tail
 from redaction.recognizers.base import Span, has_digit
 
@@ -28,7 +28,7 @@ _TYPES = (
 )
 _SURE_TYPES = (
     "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct"
-    "|parkway|pkwy|highway|hwy|terrace"
+    "|parkway|pkwy|highway|hwy|terrace|loop|pike|way|place|square"
 )
 _UNIT = (
     r"(?:,?[ \t\n]{1,2}(?:(?:Apt|APT|Apartment|Suite|Ste|STE|Unit|UNIT|Flat|Floor|Fl|Room|Rm|Bldg"
@@ -36,7 +36,10 @@ _UNIT = (
     r"\b\.?[ \t]{0,2}#?[ ]?[0-9A-Za-z-]{1,6}|#[ ]?[0-9A-Za-z-]{1,6}|[0-9]{1,2}(?:st|nd|rd"
     r"|th)[ ]Floor)){0,2}"
 )
-_WORD = r"[A-Z0-9\u00c0-\u00de][\w'’.\-]{0,24}+"
+_WORD = (
+    r"(?:(?:van|von|de|del|la|bin|der|den)[ ]){0,2}(?:[dl]['’])?"
+    r"[A-Z0-9\u00c0-\u00de][\w'’.\-]{0,24}+"
+)
 _STREET = re.compile(
     r"(?<![0-9A-Za-z.,/$-])[0-9]{1,6}(?:[-/][0-9]{1,5})?[A-Za-z]?,?[ \t]{1,2}"
     rf"(?:(?:[NSEW]|N[EW]|S[EW]|North|South|East"
@@ -47,8 +50,8 @@ _STREET = re.compile(
     rf"{_UNIT}"
 )
 _LOWER_STREET = re.compile(
-    rf"(?<![0-9A-Za-z.,/$-])[0-9]{{1,5}}[ ](?:[a-z0-9]{{2,16}}[ ]){{1,3}}(?:{_SURE_TYPES})\b(?![ ]"
-    rf"(?:of|to|a)\b)",
+    r"(?<![0-9A-Za-z.,/$-])[0-9]{1,5}[ ](?:(?:[nsew]|[a-z0-9]{2,16})\.?[ ]){1,3}"
+    rf"(?:{_SURE_TYPES})\b(?![ ](?:of|to|a)\b)(?:,?[ ](?:apt|unit|suite)\.?[ ][0-9]{{1,4}}[a-z]?)?",
 )
 _BOX = re.compile(
     r"(?i)\b(?:P\.?[ ]?O\.?[ ]?Box|post office box|apartado(?: postal)?|postfach|boîte postale"
@@ -112,7 +115,7 @@ _BARE_STREET = re.compile(
     rf"(?:[ ]{PLACE_WORD}){{0,4}}[ ][0-9]{{1,4}}[a-zA-Z]?\.?\Z"
 )
 _BARE_CHARS = 90
-_NUMBER_AND_BREAK = re2.compile(
+_NUMBER_AND_BREAK = linear.compile(
     r"[^\W\d_.][.]?[ ][0-9]{1,4}[a-zA-Z]?\.?(?:[ ]?[,\n]|[ ](?:Apt|Suite|Unit|[A-Z]))"
 )
 _BREAK_CHARS = re.compile(r"[a-zA-Z.]?[ ]?[,\n]\Z|[ ](?:Apt|Suite|Unit|[A-Z])\Z")
@@ -129,7 +132,7 @@ _SAID_ADDRESS = re.compile(
     r"|[A-Z#])[^\n;:!?]{4,80})",
     re.IGNORECASE,
 )
-_SAID_WORD = re2.compile(
+_SAID_WORD = linear.compile(
     r"(?i)\b(?:address|li(?:ves|ved|ving) at|resid(?:es|ed|ing) at|located at|delivered? to"
     r"|office is at)\b"
 )
@@ -146,12 +149,14 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind(re2.compile(r"[ADF]PO,?[ ]A[AEP][ ]"), _MILITARY, _FORM),
+    _Kind(linear.compile(r"[ADF]PO,?[ ]A[AEP][ ]"), _MILITARY, _FORM),
     _Kind(
-        re2.compile(r"[0-9][A-Za-z]?,?[ \n]{1,2}(?:Apt|Suite|Unit|Flat)\b"), _BEFORE_UNIT, _LIKELY
+        linear.compile(r"[0-9][A-Za-z]?,?[ \n]{1,2}(?:Apt|Suite|Unit|Flat)\b"),
+        _BEFORE_UNIT,
+        _LIKELY,
     ),
     _Kind(
-        re2.compile(
+        linear.compile(
             r"\b(?:ul|al|os|pl|ulica|ulice|utca|str|Str|nám|u)\b\.?[ ]|(?:utca|út|útja|tér"
             r"|körút)[ ][0-9]"
         ),
@@ -159,13 +164,13 @@ _KINDS = (
         _LIKELY,
     ),
     _Kind(
-        re2.compile(rf"(?:{_TYPES})\b|[ ](?:Highway|Hwy|Route|Rte|County Road|CR)[ ]"),
+        linear.compile(rf"(?:{_TYPES})\b|[ ](?:Highway|Hwy|Route|Rte|County Road|CR)[ ]"),
         _STREET,
         _FORM,
     ),
-    _Kind(re2.compile(r"(?i)\bbox\b|apartado|postfach|postale|rural route"), _BOX, _FORM),
+    _Kind(linear.compile(r"(?i)\bbox\b|apartado|postfach|postale|rural route"), _BOX, _FORM),
     _Kind(
-        re2.compile(
+        linear.compile(
             r"(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ring|damm|ufer|graben|straat|laan|plein"
             r"|gracht|kade|dijk"
             r"|gatan|vägen|gata|veien|vej|gade|katu|tie|utca)[ ]{1,2}[0-9]"
@@ -174,14 +179,14 @@ _KINDS = (
         _FORM,
     ),
     _Kind(
-        re2.compile(
+        linear.compile(
             r"\b(?:Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Ring|Damm|Am|An der|Auf dem|Im|Zum|Zur)[ ]"
         ),
         _SEPARATE,
         _LIKELY,
     ),
     _Kind(
-        re2.compile(
+        linear.compile(
             r"\b(?:Calle|C/|Avda|Av|Avenida|Plaza|Paseo|Pso|Carrera|Cra|Camino|Ronda|Via|Viale"
             r"|Piazza|Corso|Largo"
             r"|Vicolo|Rua|Travessa|Praça|Alameda|Estrada|Carrer)\b"
@@ -190,7 +195,7 @@ _KINDS = (
         _LIKELY,
     ),
     _Kind(
-        re2.compile(
+        linear.compile(
             r"[ ](?i:rue|avenue|av\.|boulevard|bd|place|chemin|allée|impasse|quai|route|cours"
             r"|square|passage)[ .]"
         ),
@@ -211,7 +216,7 @@ def streets(text: str) -> Iterator[Span]:
     if "orner of" in text:
         for match in _CORNER.finditer(text):
             yield *match.span(1), _LIKELY
-    if text.islower():
+    if is_casual(text):
         for match in _LOWER_STREET.finditer(text):
             yield *match.span(), _LIKELY
 
@@ -225,7 +230,7 @@ def _bare(text: str) -> Iterator[Span]:
         number_end += (
             text[number_end : number_end + 1].isalpha() or text[number_end : number_end + 1] == "."
         )
-        tail = with_tail(text, number_end)
+        tail = with_tail(text, number_end, sure=True)
         if tail == number_end:
             continue
         offset = max(0, anchor.start() - _BARE_CHARS)

@@ -5,23 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import re2
-
-from redaction.lexicon import STATE_CODES, cities, fold, states, word_set
-from redaction.name_words import CALENDAR, CITY, CLINICAL, NOBODY, SURE_GIVEN, WORD, words_in
+from redaction import linear
+from redaction.lexicon import MONTHS, STATE_CODES, WEEKDAYS, cities, fold, states, word_set
+from redaction.name_words import (
+    CALENDAR,
+    CITY,
+    CLINICAL,
+    NOBODY,
+    SURE_GIVEN,
+    WORD,
+    is_casual,
+    words_in,
+)
 from redaction.recognizers.base import Span
 
 _FORM, _LIKELY, _GUESS = 0.7, 0.6, 0.45
 
 _STATE = "|".join(sorted(STATE_CODES))
 _TOWN = r"[A-Z\u00c0-\u00de][\w\u00c0-\u024f'’.\-]{1,20}+"
-_COMMA_STATE = re2.compile(rf",\s{{0,2}}(?:{_STATE})\b")
-_SPACE_STATE = re2.compile(rf"[a-z.][ ](?:{_STATE})\b")
-_STATE_NAME = re2.compile(
+_COMMA_STATE = linear.compile(rf",\s{{0,2}}(?:{_STATE})\b")
+_SPACE_STATE = linear.compile(rf"[a-z.][ ](?:{_STATE})\b")
+_STATE_NAME = linear.compile(
     ",[ \n](?i:" + "|".join(sorted(name.replace(" ", "[ ]") for name in states())) + r")\b"
 )
 _BEFORE_COMMA = re.compile(rf"(?:{_TOWN}[ ]){{0,2}}{_TOWN}\Z")
-_COUNTY = re2.compile(r"\b(?:County|Parish|Borough|Township|Twp|Shire|Municipality)\b")
+_COUNTY = linear.compile(r"\b(?:County|Parish|Borough|Township|Twp|Shire|Municipality)\b")
 _TOWN_CHARS = 48
 _ZIP = re.compile(r"[ ,.]{1,3}[0-9]{5}(?:-[0-9]{4})?(?![0-9-])")
 # Behind a name these are degrees as well.
@@ -35,7 +43,7 @@ _NOT_A_TOWN = word_set(
     division office
     """
 )
-_LIVING = re2.compile(
+_LIVING = linear.compile(
     r"(?i)\b(?:li(?:ves?|ved|ving)|resid(?:es?|ed|ing)|born|raised|moved|relocated|native|resident"
     r"|located|based"
     r"|travel(?:l?ed)?|from|stays?|staying|grew up|visited|flew)(?: (?:back|here))?(?: (?:in|at|to"
@@ -58,7 +66,13 @@ def towns(text: str) -> Iterator[Span]:
             if first:
                 offset = match.start() - 1 - len(first)
                 yield offset, match.end(), _LIKELY
+    if is_casual(text):
+        yield from _in_small_letters(text)
     known = cities()
+    for match in _IN_CAPITAL.finditer(text):
+        town = match[1]
+        if fold(town) in known and fold(town) not in MONTHS | WEEKDAYS:
+            yield *match.span(1), _GUESS
     for match in _LIVING.finditer(text):
         # What is said to be lived in is a place, whether it is known or not.
         town = _AFTER_LIVING.match(text, match.end())
@@ -76,6 +90,26 @@ def towns(text: str) -> Iterator[Span]:
 
 
 _AFTER_LIVING = re.compile(rf"{_TOWN}(?:[ ]{_TOWN}){{0,2}}")
+
+
+_IN_CAPITAL = linear.compile(r"[a-z,] (?:in|from|near) ([A-Z][a-z]{3,20})(?:[.,;?!)\n]|$| [a-z])")
+_IN_SMALL = linear.compile(r"\b(?:in|from|near|to|at)[ ][a-z]")
+_SMALL_TOWN = re.compile(r"[a-z]{3,20}(?:[ ][a-z]{3,20})?")
+
+
+def _in_small_letters(text: str) -> Iterator[Span]:
+    known = cities()
+    for match in _IN_SMALL.finditer(text):
+        town = _SMALL_TOWN.match(text, match.end() - 1)
+        if town is None:
+            continue
+        if town[0] in known:
+            yield *town.span(), _GUESS
+            continue
+        first = town[0].split(" ")[0]
+        [*words] = words_in(text, town.start(), town.start() + len(first), any_case=True)
+        if first in known and words and not words[0].has(WORD | CLINICAL | NOBODY):
+            yield town.start(), town.start() + len(first), _GUESS
 
 
 def _town_before(text: str, comma: int, end: int) -> Iterator[Span]:

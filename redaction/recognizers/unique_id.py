@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Span, has_digit
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern, value_after
 from redaction.recognizers.words import set_of
 
 # An "ID" with no word before it that says of what, or with one that no machine uses.
-_PLAIN_ID = re2.compile(r"\b(?:ID|Id)(?:[ ]?(?:numbers?|nos?\b\.?|#|code))?")
+_PLAIN_ID = linear.compile(r"\b(?:ID|Id)(?:[ ]?(?:numbers?|nos?\b\.?|#|code))?")
 _WORD_BEFORE = re.compile(r"([A-Za-z]+)['’]?s?[ _-]{1,2}\Z")
 _OF_MACHINES = set_of(
     """
@@ -43,7 +42,9 @@ class UniqueIdRecognizer(LabelledRecognizer):
         r"|c[eé]dula|legajo|fall ?nummer|akten ?zeichen|personal ?nummer|kunden ?nummer"
         r"|num[eé]ro de dossier|n[uú]mero de expediente|prior auth(?:orization)?|pre ?auth"
         r"|accession|(?:ref|reference)(?:(?:\. ?|[ ])(?:code|number|no\b|num\b|id))? ?[#:]"
-        r"|reg ?#|run report|escription document|(?:dictation|transcription)(?: job)?",
+        r"|study(?: [a-z0-9]+)?,? (?:subject|participant)|cases?|claim|referral|specimen|badge"
+        r"|employee|student|reg ?#|run report|escription document"
+        r"|(?:dictation|transcription)(?: job)?",
         r"encounter|visit|fin|accession|specimen|requisition|appointment|admission|episode|case"
         r"|claim|referral|authori[sz]ation|auth|study|subject|participant|respondent|volunteer"
         r"|sample|employee|emp|staff|personnel|payroll|worker|badge|student|pupil|teacher|officer"
@@ -59,7 +60,8 @@ class UniqueIdRecognizer(LabelledRecognizer):
     least_digits = 3
     score = 0.8
     weak = re.compile(
-        r"accession|encounter|matricule|voter|(?:case|file|report|lab|site|rx|reference|ref"
+        r"accession|encounter|claim|referral|specimen|badge|employee|student|matricule|voter"
+        r"|(?:case|file|report|lab|site|rx|reference|ref"
         r"|sample|user|client|customer|study|auth|script|doctor|dr|contact|incident|booking).*",
         re.DOTALL,
     )

@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import CONTEXT_CHARS, Recognizer, Span, has_digit
 from redaction.recognizers.nearby import label_before, label_of
 
 _WORDS = re.compile(
     r"""(?<![a-z])(?:
-        ssns? | ss[ ]?\# | ss[ ]?no | ss[ ]?num(?:ber)? | s\.s\.n?\.? | itins? | tins? | sosec
+        social\W{1,3}security\W{1,3}(?:card|number|no|num)
+      | ssns? | ss[ ]?\# | ss[ ]?no | ss[ ]?num(?:ber)? | s\.s\.n?\.? | itins? | tins? | sosec
       | social(?:s|\W{0,3}(?:sec(?:urity)?|insurance))? | soc\W{0,3}sec(?:urity)?
       | tax\W?payer | tax[\W_]{0,2}id(?:entification)?
       | segur(?:o|idad|an[çc]a)\W{1,3}social
@@ -44,8 +44,8 @@ _SPREAD = re.compile(
     r"[0-9]\1[0-9](?:\1?[-/|]\1?|\1{2,3})[0-9]\1[0-9]\1[0-9]\1[0-9](?![0-9A-Za-z])"
 )
 _DIGIT_BY_DIGIT = re.compile(r"\s*([0-9](?:([ .,\n-])[0-9])(?:\2[0-9]){7})\s*")
-_NINE = re2.compile(r"[0-9OolISBZ|](?:[^0-9A-Za-z]{0,11}[0-9OolISBZ|]){8}")
-_FOUR = re2.compile(r"[0-9]{4,}")
+_NINE = linear.compile(r"[0-9OolISBZ|](?:[^0-9A-Za-z]{0,11}[0-9OolISBZ|]){8}")
+_FOUR = linear.compile(r"[0-9]{4,}")
 _LAST = re.compile(
     r"(?<![a-z])(?:end(?:s|ing|ed)?|last\W{0,2}_?(?:4|four)(?:\W{1,2}digits?)?"
     r"|termina(?:ndo)?|endet|se[ ]termine)(?![a-z])[^0-9]{0,40}\Z",
@@ -56,7 +56,7 @@ _LAST_CHARS = 60
 _LETTERED = re.compile(
     r"(?<![0-9A-Za-z])[0-9OolISBZ|]{3}([-._/ ]?)[0-9OolISBZ|]{2}\1[0-9OolISBZ|]{4}(?![0-9A-Za-z])"
 )
-_MASKED = re2.compile(
+_MASKED = linear.compile(
     r"(?:[*#•.?]{3}|xxx|XXX|[0-9][*#•xX?]{2})[-. ]?(?:[*#•.?]{2}|xx|XX)[-. ]?[0-9]{4}"
     r"|[0-9]{3}[-. ](?:[*#•?]{2}|xx|XX)[-. ][0-9]{4}|[0-9]{3}-(?:[0-9]{2}|XX|xx"
     r"|[*#•?]{2})-(?:[*#•?]{4}|xxxx|XXXX)"
@@ -101,7 +101,7 @@ class UsSsnRecognizer(Recognizer):
                 yield start, end, _LAST_FOUR_SCORE
 
 
-_SOME_WORD = re2.compile(r"(?i)ss|s\.s|soc|tin|sec|tax|segur|s[ée]cu|sicur|sozial")
+_SOME_WORD = linear.compile(r"(?i)ss|s\.s|soc|tin|sec|tax|segur|s[ée]cu|sicur|sozial")
 
 
 def _nine_digits(text: str) -> Iterator[Span]:

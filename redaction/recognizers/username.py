@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-import re2
-
+from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, near, word_pattern
 from redaction.recognizers.words import set_of
 
-_LABEL = re2.compile(
+_LABEL = linear.compile(
     r"(?i)\b(?:user[ _-]?names?|user[ _-]?ids?|userid|login(?:[ _-]?(?:id|name|user))?|log[ -]?in"
     r"|screen[ _-]?names?|handle|account[ _-]?name|nick[ _-]?names?|logon(?:[ _-]?id)?"
     r"|logged in as|signed in as|sign[ -]?in name|unix user|ssh user|samaccountname|upn"
+    r"|(?:portal |system |admin )?user"
     r"|benutzer(?:name|kennung)|nom d[’' ]utilisateur|identifiant|nombre de usuario|usuario"
     r"|nome (?:utente|de usu[aá]rio)|usu[aá]rio|(?:twitter|instagram|insta|tiktok|snapchat|telegram"
     r"|discord|skype|github|reddit|facebook|linkedin|twitch|venmo|steam|psn|gamertag|wechat|line)"
@@ -39,7 +39,7 @@ _COMMON = set_of(
     """
 )
 _TELLS = re.compile(r"[0-9_.\\@-]|[a-z][A-Z]")
-_HANDLE = re2.compile(r"(?:^|[\s(\[\"'“,:;/>])(@[A-Za-z_][A-Za-z0-9_.]{1,29})")
+_HANDLE = linear.compile(r"(?:^|[\s(\[\"'“,:;/>])(@[A-Za-z_][A-Za-z0-9_.]{1,29})")
 _OF_CODE = set_of(
     """
     @media @import @override @property @staticmethod @classmethod @param @return @returns
@@ -98,7 +98,7 @@ class UsernameRecognizer(Recognizer):
         """Give the spans of names of accounts."""
         for label in _LABEL.finditer(text):
             end = label.end()
-            if text[end : end + 1].isalnum():
+            if text[end : end + 1].isalnum() or text[end : end + 1] == "@":
                 continue
             link = _LINK.match(text, end)
             position = link.end() if link is not None else end + 1
@@ -132,4 +132,6 @@ def _believable(value: str, spoken: bool, marked: bool) -> bool:
     if not spoken:
         # In code a word on the right is a variable: user = args.user
         return not plain.startswith(("os.", "self.", "args.", "process.", "request.", "config."))
+    if len(plain) < 5 and not marked:
+        return False
     return tells and (marked or not plain.isdecimal())

@@ -26,7 +26,7 @@ def steps(quick: bool) -> list[dict[str, Any]]:
 
 def _recognisers(texts: dict[str, list[str]]) -> Iterable[dict[str, Any]]:
     from redaction.entities import ENTITIES
-    from redaction.recognizers import OWN, finder
+    from redaction.recognizers.registry import OWN, finder
 
     own = {kind.entity for kind in OWN}
     for entity in sorted(ENTITIES):

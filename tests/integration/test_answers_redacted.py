@@ -34,6 +34,7 @@ destinations:
   - {{id: old, hosts: [{old.name}], ports: [{old.port}], addresses: [127.0.0.0/8]}}
   - {{id: both, hosts: [{both.name}], ports: [{both.port}], addresses: [127.0.0.0/8]}}
   - {{id: loose, hosts: [{loose.name}], ports: [{loose.port}], addresses: [127.0.0.0/8]}}
+  - {{id: pictures, hosts: [{pictures.name}], ports: [{pictures.port}], addresses: [127.0.0.0/8]}}
   - {{id: free, hosts: [{free.name}], ports: [{free.port}], addresses: [127.0.0.0/8]}}
   - {{id: mcp, hosts: [{mcp.name}], ports: [{mcp.port}], addresses: [127.0.0.0/8]}}
   - id: socket
@@ -46,7 +47,7 @@ tools:
 rules:
   - id: all
     agents: ["*"]
-    destinations: [echo, old, both, loose, free, socket]
+    destinations: [echo, old, both, loose, pictures, free, socket]
     effect: allow
   - {{id: tools, agents: ["*"], tools: [notes.write], effect: allow}}
 redaction:
@@ -59,6 +60,12 @@ redaction:
     destinations: [loose]
     direction: response
     on_failure: pass
+    models: []
+    entities: {{US_SSN: replace}}
+  - id: answers-with-pictures
+    destinations: [pictures]
+    direction: response
+    images: pass
     models: []
     entities: {{US_SSN: replace}}
   - id: both-ways
@@ -91,6 +98,7 @@ class Servers:
         self.old = EchoApi(ca, "old.example.test", http2=False)
         self.both = EchoApi(ca, "both.example.test")
         self.loose = EchoApi(ca, "loose.example.test")
+        self.pictures = EchoApi(ca, "pictures.example.test")
         self.free = EchoApi(ca, "free.example.test")
         self.mcp = McpServer(ca, "mcp2.example.test", stateless=True)
         self.socket = SocketApi(ca)
@@ -387,6 +395,39 @@ def test_or_it_passes_where_policy_says_so(front: Firewall, servers: Servers, ca
     assert content == servers.loose.body
     assert outcome(front)["answer_problem"]
     assert outcome(front)["error"] is None
+
+
+def test_pictures_may_pass(front: Firewall, servers: Servers) -> None:
+    picture(servers.pictures)
+    assert ask(front, servers.pictures).content == servers.pictures.body
+    servers.pictures.forget()
+    assert "<US_SSN>" in ask(front, servers.pictures).json()["said"]
+
+
+def test_a_part_of_a_whole_does_not_arrive(front: Firewall, servers: Servers) -> None:
+    servers.echo.status, servers.echo.headers = 206, [("content-range", "bytes 0-5/9")]
+    answer = ask(front, servers.echo)
+    assert answer.status_code == 403
+    assert outcome(front)["answer_problem"] == "partial"
+    assert outcome(front)["status"] == 206
+
+
+def test_with_another_mitmproxy_streams_are_read_whole(
+    servers: Servers, start: Callable[..., Firewall], tmp_path: Path
+) -> None:
+    """What is changed inside of mitmproxy is left out of versions that it was not written for."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import mitmproxy.version\nmitmproxy.version.VERSION = '12.2.99'\n"
+    )
+    firewall = start(servers.policy(), environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    servers.echo.stream, servers.echo.cut = "messages", CUTS["three"]
+    answer = ask(firewall, servers.echo, path=PATHS["messages"])
+    assert clean(said(answer.content))
+    servers.echo.stream = ""
+    assert clean(ask(firewall, servers.echo).json()["said"])
+    picture(servers.echo)
+    assert ask(firewall, servers.echo).status_code == 403
+    assert "is not the version" in firewall.output
 
 
 def test_a_refusal_in_the_clients_dialect(front: Firewall, servers: Servers) -> None:

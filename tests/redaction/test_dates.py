@@ -6,7 +6,7 @@ import datetime
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction.dates import moved, read_dates
@@ -80,6 +80,7 @@ def test_what_is_not_understood_is_not_taken_for_done(unread: str) -> None:
     assert shifted(unread, 40) is None
 
 
+@settings(deadline=None)
 @given(st.dates(datetime.date(1900, 6, 1), datetime.date(2068, 1, 1)), st.integers(1, 365))
 def test_moving_is_what_the_calendar_says(date: datetime.date, days: int) -> None:
     earlier = date - datetime.timedelta(days=days)

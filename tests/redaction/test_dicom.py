@@ -70,7 +70,9 @@ def test_texts_and_private_attributes_are_searched_and_the_equipment_is_not():
 
 def test_values_are_written_where_they_stood():
     document = read(STUDY)
-    changed = json.loads(document.rebuild({i: "x" for i, leaf in enumerate(document.leaves) if leaf.entity}))
+    changed = json.loads(
+        document.rebuild({i: "x" for i, leaf in enumerate(document.leaves) if leaf.entity})
+    )
     assert changed["00100010"]["Value"][0]["Alphabetic"] == "x^x"
     assert changed["00080090"]["Value"][0]["Alphabetic"] == "^x^^x"
     assert changed["00280010"] == STUDY["00280010"]

@@ -117,7 +117,7 @@ def test_free_texts_are_searched_and_codes_are_not():
 def test_delimiters_and_segments_never_change():
     document = read()
     assert document.rebuild({}) == MESSAGE.encode()
-    changed = document.rebuild({i: "a|b^c~d\\e&f\r\nPID|" for i in range(len(document.leaves))})
+    changed = document.rebuild(dict.fromkeys(range(len(document.leaves)), "a|b^c~d\\e&f\r\nPID|"))
     lines, before = changed.decode().split("\r"), MESSAGE.split("\r")
     assert [line[:3] for line in lines] == [line[:3] for line in before]
     assert [line.count("|") for line in lines] == [line.count("|") for line in before]

@@ -5,7 +5,7 @@ import spacy
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
-from redaction.recognizers import OWN
+from redaction.recognizers.registry import OWN
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction import Finding, Leaf
@@ -112,6 +112,7 @@ def test_tokens_say_what_they_stand_for_and_stay_what_they_are() -> None:
     assert take_out(leaf, [Finding(0, 12, "PERSON", 0.9)], profile, known) == ("Emily Carter", [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["Jane Doe", "Bob Roe", "Doe", "536-90-4399", "x"]), max_size=6))
 def test_what_was_put_in_can_be_turned_back(values: list[str]) -> None:
     entities = {"PERSON": {"operator": "surrogate", "style": "realistic"}, "US_SSN": "surrogate"}
@@ -200,6 +201,19 @@ def test_dates_of_one_subject_move_together_and_keep_their_distance() -> None:
     (first,), (second,) = read_dates(one).dates, read_dates(other).dates
     assert (second.month, second.day) != (first.month, first.day)
     assert moved("2024-03-05", "Patient/2") != one
+
+
+def test_only_what_stands_for_one_value_is_turned_back() -> None:
+    assert stand_in("DATE_TIME", "2024-03-05").reversible
+    assert stand_in("DATE_TIME", "March 5, 2024").reversible
+    # Every 2023 in an answer would become a 2024.
+    for vague in ("2024", "March 2024", "March 5", "05/2024", "2024-03"):
+        assert not stand_in("DATE_TIME", f"{vague} ", SCOPE).reversible
+    assert not stand_in("AGE", "45").reversible
+    assert stand_in("AGE", "45", style="token").reversible
+    moved = stand_in("DATE_TIME", "2024-03-05")
+    worn = Scope(KEY, "s1", bumps={moved.digest: 1})
+    assert TOKEN.fullmatch(stand_in("DATE_TIME", "2024-03-05", worn).replacement)
 
 
 @pytest.mark.parametrize("entity", ["PERSON", "LOCATION", "MEDICAL_RECORD_NUMBER", "EMAIL_ADDRESS"])

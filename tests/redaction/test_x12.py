@@ -78,7 +78,7 @@ def test_each_element_is_known_by_its_place():
 def test_separators_widths_and_counts_stay():
     document = read()
     assert document.rebuild({}) == CLAIM.encode()
-    changed = document.rebuild({i: "a*b~c:d^e" for i in range(len(document.leaves))}).decode()
+    changed = document.rebuild(dict.fromkeys(range(len(document.leaves)), "a*b~c:d^e")).decode()
     assert changed.startswith(HEADER)
     assert [part.count("*") for part in changed.split("~")] == [
         part.count("*") for part in CLAIM.split("~")
@@ -96,7 +96,9 @@ def test_the_header_keeps_its_width():
     assert changed.startswith(HEADER.replace("SUBMITTERID    ", "<US_SSN> and mo"))
 
 
-@pytest.mark.parametrize("kind", ["application/EDI-X12", "text/plain", "", "application/octet-stream"])
+@pytest.mark.parametrize(
+    "kind", ["application/EDI-X12", "text/plain", "", "application/octet-stream"]
+)
 def test_it_is_known_by_its_type_or_by_how_it_begins(kind):
     text = CLAIM.replace("~", "~\r\n")
     document = read(text, kind)
@@ -161,7 +163,8 @@ def test_what_is_no_interchange_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "tail", ["*" * 500_000 + "~", "~" * 250_000, "REF*SY*1~" * 60_000, "HI" + "*BK:1:2" * 60_000 + "~"]
+    "tail",
+    ["*" * 500_000 + "~", "~" * 250_000, "REF*SY*1~" * 60_000, "HI" + "*BK:1:2" * 60_000 + "~"],
 )
 def test_hostile_interchanges_end(tail):
     started = time.process_time()
