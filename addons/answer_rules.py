@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from addons.exchange import Exchange
+from addons.keys import tenant_key
 from addons.services import Services
 from redaction import RuleSet, Scope
 from rules import Decision
@@ -53,9 +52,8 @@ class AnswerPolicy:
         `given` are surrogates of the conversation, which stay for what is made of them.
         """
         tenant = exchange.agent.tenant if exchange.agent is not None else ""
-        purpose = f"tenant {tenant}".encode()
         return Scope(
-            key=hmac.digest(self._services.secret, purpose, hashlib.sha256),
+            key=tenant_key(self._services.secret, tenant),
             session=exchange.vault_session,
             today=datetime.datetime.now(datetime.UTC).date(),
             given=given,

@@ -96,14 +96,22 @@ class RedactionPool(WorkerPool):
 
     async def _asked(self, question: bytes) -> bytes:
         seconds = self._timeout + len(question) / BYTES_A_SECOND
+        worker: Worker | None = None
         try:
             async with asyncio.timeout(seconds):
                 try:
-                    return await self.ask(await self.idle(), question, bytes)
+                    worker = await self.idle()
+                    return await self.ask(worker, question, bytes)
                 except (OSError, EOFError):
                     # It may have died before it was asked; another one tells.
-                    return await self.ask(await self.idle(), question, bytes)
+                    worker = None
+                    worker = await self.idle()
+                    return await self.ask(worker, question, bytes)
         except TimeoutError:
+            if worker is None:
+                raise RedactionFailed(
+                    f"no search process was free within {seconds:.0f} seconds; try again"
+                ) from None
             raise RedactionFailed(
                 f"the search did not end within {seconds:.0f} seconds; send less at a time"
             ) from None

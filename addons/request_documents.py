@@ -13,14 +13,9 @@ UNTOUCHED_HEADERS = frozenset(
         # Framing and what the proxy itself sets.
         "host",
         "content-length",
-        "content-type",
         "content-encoding",
         "transfer-encoding",
         "connection",
-        "te",
-        "expect",
-        "accept",
-        "accept-encoding",
         # Credentials of the destination, which it needs whole.
         "authorization",
         "x-api-key",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import hashlib
-import hmac
 import time
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 
 from mitmproxy import http
 
 from addons.exchange import Exchange, exchange_of
+from addons.keys import derived, tenant_key
 from addons.redactor import RedactionFailed
 from addons.request_documents import Sent, parts_of
 from addons.services import Services
@@ -104,8 +103,10 @@ class Sanitise:
     async def _apply(self, flow: http.HTTPFlow, exchange: Exchange, rules: RuleSet) -> None:
         opaque: Opaque = "pass" if rules.profile.images == "pass" else "refuse"
         parts, sent = parts_of(flow.request, exchange, opaque)
-        salt = self._key(f"commitment {exchange.id}")
+        salt = derived(self._services.secret, f"commitment {exchange.id}")
         session = exchange.vault_session
+        # Values of earlier calls may come back too.
+        exchange.restores = rules.profile.reversible and not exchange.observing
         for attempt in range(ATTEMPTS):
             try:
                 scope = await self._scope(exchange, rules, session)
@@ -138,7 +139,7 @@ class Sanitise:
             bumps = await asyncio.to_thread(vault.bumps, tenant, session)
             given = (await asyncio.to_thread(vault.mapping, tenant, session, time.time())).keys()
         return Scope(
-            key=self._key(f"tenant {tenant}"),
+            key=tenant_key(self._services.secret, tenant),
             session=session,
             bumps=bumps,
             given=frozenset(given),
@@ -161,11 +162,6 @@ class Sanitise:
             now + (rules.profile.ttl_seconds or DEFAULT_TTL),
             now,
         )
-        exchange.restores = True
-
-    def _key(self, purpose: str) -> bytes:
-        """Derive a key of its own for each purpose (HMAC as a PRF)."""
-        return hmac.digest(self._services.secret, purpose.encode(), hashlib.sha256)
 
     def _of(self, decision: Decision) -> RuleSet | None:
         """Give what is wanted of requests, None where that is nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from redaction.custom import recognizers_of
 from redaction.documents.json_body import inner_fields
-from redaction.documents.model import JOINED_HINT
+from redaction.documents.model import CODE_HINT, JOINED_HINT
 from redaction.encoded import decoded_words
 from redaction.entities import ENTITIES, NER_ENTITIES
 from redaction.errors import RedactionError
@@ -19,11 +19,11 @@ from redaction.ner import NameFinder
 from redaction.normalise import Normalised, normalise
 from redaction.plain_values import only_entities
 from redaction.recognizers.base import Recognizer
-from redaction.recognizers.registry import finder
 from redaction.recognizers.custom import CustomRecognizer
+from redaction.recognizers.registry import finder
 from redaction.search import DEFAULT_THRESHOLD, Search
 from redaction.segments import prose, windows
-from redaction.tables import TABLE_HINT, table_cells
+from redaction.tables import TABLE_HINT, table_cells, tables_in
 
 PROBE_DEPTH = 2
 """How many layers of base64 or hexadecimal are opened."""
@@ -72,8 +72,10 @@ class Analyzer:
         # Bytes that are no text are lone surrogates, which neither RE2 nor spaCy takes.
         texts = [text if text.isascii() else _SURROGATE.sub("\ufffd", text) for text in texts]
         finders = self._finders_of(search)
+        # What systems of codes are called by is no address of anybody.
+        of_codes = [(entity, finder) for entity, finder in finders if entity != "URL"]
         found = [
-            self._by_form(text, finders, search.entities, hint)
+            self._by_form(text, of_codes if hint == CODE_HINT else finders, search.entities, hint)
             for text, hint in zip(texts, hints, strict=True)
         ]
         if search.entities & NER_ENTITIES and search.models:
@@ -205,6 +207,11 @@ def _fields(text: str, hint: str) -> Iterator[tuple[int, int, str, str]]:
         for start, end, name in table_cells(text):
             yield start, end, name, text[start:end]
         return
+    if "\n" in text:
+        for first, last in tables_in(text):
+            table = text[first:last]
+            for start, end, name in table_cells(table):
+                yield first + start, first + end, name, table[start:end]
     for start, end, leaf in inner_fields(text):
         if start < end:
             yield start, end, leaf.hint, leaf.text

@@ -16,13 +16,20 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,}+")
 _BASE32 = re.compile(r"[A-Z2-7]{15,}+={0,6}")
 # No word of prose and no name: base64 of a digit has a capital in it, and not only as its first.
 _PROSE = re.compile(r"[A-Z]?[a-z]+(?:[-_/][A-Z]?[a-z]+)*|[A-Z_-]+")
+# Lines of one length, as MIME and PEM wrap it.
+_WRAPPED = linear.compile(
+    r"(?m)^[A-Za-z0-9+/_-]{8,}(?:[ \t]?\r?\n[A-Za-z0-9+/_-]{8,})*"
+    r"[ \t]?\r?\n[A-Za-z0-9+/_-]+={0,2}[ \t]*\r?$"
+)
 _LISTS = linear.compile(
-    r"(?:0x)?[0-9A-Fa-f]{2}(?:[ :,;-]{1,2}(?:0x)?[0-9A-Fa-f]{2}){7,}"
+    r"\b(?:0x)?[0-9A-Fa-f]{2}(?:[ :,;._\n-]{1,2}(?:0x)?[0-9A-Fa-f]{2}){7,}"
+    r"|\b[0-9A-Fa-f]{4}(?: {1,2}[0-9A-Fa-f]{4}){4,}(?: [0-9A-Fa-f]{2})?\b"
     r"|[0-9]{2,3}(?:[ ,;]{1,3}[0-9]{2,3}){7,}"
     r"|[01]{8}(?:[ ,;]{0,2}[01]{8}){7,}"
 )
 _ITEM = re.compile(r"[0-9A-Fa-fx]+")
 _BYTE = re.compile(r"[01]{8}")
+_SHOWN = re.compile(rb"[\t\r\n\x20-\x7e]{11,}")
 _TEXT_BYTES = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SHIFTED_FROM = 15
@@ -48,8 +55,21 @@ def decoded_words(text: str) -> Iterator[tuple[int, int, str]]:
                 plain = _decode(piece[0])
                 if plain is not None:
                     yield start + piece.start(), start + piece.end(), plain
+    if "\n" in text:
+        for match in _WRAPPED.finditer(text):
+            yield from _wrapped(match)
     for match in _LISTS.finditer(text):
         for plain in _listed(match[0]):
+            yield *match.span(), plain
+
+
+def _wrapped(match: re.Match[str]) -> Iterator[tuple[int, int, str]]:
+    """Read base64 that is cut into lines of one length; the last may be shorter."""
+    lines = match[0].split()
+    last = lines[-1].rstrip("=")
+    if len({len(line) for line in lines[:-1]}) == 1 and len(last) <= len(lines[0]):
+        plain = _decode("".join(lines))
+        if plain is not None:
             yield *match.span(), plain
 
 
@@ -69,9 +89,18 @@ def _decode(word: str) -> str | None:
         plain = _text(_inflated(binascii.a2b_base64(part + "=" * (-len(part) % 4))))
         if plain is not None:
             return plain
-    if _BASE32.fullmatch(word):
-        return _base32(word.rstrip("="))
+    if _BASE32.fullmatch(word.upper()):
+        return _base32(word.upper().rstrip("="))
+    if len(body) >= _SHIFTED_FROM:
+        whole = body[:-1] if len(body) % 4 == 1 else body
+        return _shown(binascii.a2b_base64(whole + "=" * (-len(whole) % 4)))
     return None
+
+
+def _shown(data: bytes) -> str | None:
+    """Give the texts in what is no text as a whole, such as a message with a length before it."""
+    found = _SHOWN.findall(data) or _SHOWN.findall(data.translate(None, b"\0"))
+    return b"\n".join(found).decode("ascii") if found else None
 
 
 def _base32(body: str) -> str | None:
@@ -97,6 +126,8 @@ def _listed(run: str) -> Iterator[str]:
     Two digits may be either of the first two, so both readings are given.
     """
     items = _ITEM.findall(run)
+    if len(items[0]) == 4 and run[1] not in "xX":
+        items = [item[at : at + 2] for item in items for at in range(0, len(item), 2)]
     if all(len(item) % 8 == 0 for item in items):
         items = _BYTE.findall(run)
         bases: tuple[int, ...] = (2,)
@@ -122,6 +153,8 @@ def _text(data: bytes) -> str | None:
     if len(data) % 2 == 0 and not any(data[1::2]):
         # UTF-16, as scripts on Windows encode.
         return _text(data[::2])
+    if len(data) % 2 == 0 and not any(data[::2]):
+        return _text(data[1::2])
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

@@ -144,6 +144,9 @@ def _count(text: str) -> int:
 
 
 def _number(new: str, old: str, key: bytes) -> str:
+    if old != "0" and not any(char.isdigit() or char.islower() for char in new):
+        # Of `<US_SSN>` or `*****`: other digits would pass for somebody's number.
+        return "0"
     plain = new.strip().removesuffix("+")
     if plain != old and matches("number", plain) and not shares_run(plain, old):
         return plain

@@ -38,7 +38,7 @@ def words() -> frozenset[str]:
 @functools.cache
 def rare_words() -> frozenset[str]:
     """Rarer words, which are no names."""
-    return _read("rare_words")
+    return _read("rare_words") - given_names()
 
 
 @functools.cache

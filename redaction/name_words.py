@@ -149,17 +149,27 @@ def words_in(
         yield Word(first, last, folded, known)
 
 
-_SMALL_START = re.compile(r"\A\W{0,3}[a-z]|(?:^|[ \n])i[ '’]|[.!?\n][ ]{0,2}[a-z]{2,12}[ ,]").search
-_CAPITALS_IN = 60
+_SMALL_START = re.compile(r"\A\W{0,3}[a-z]|(?:^|[ \n])i[ '’]|\n[a-z]{2,12}:[ ]").search
+_BEGINNING = 160
 
 
 def is_casual(text: str) -> bool:
     """Tell whether a text is written with few capitals, so that names may have none."""
     if text.islower():
         return True
-    return _SMALL_START(text) is not None or sum(map(str.isupper, text)) * _CAPITALS_IN < len(text)
+    return _SMALL_START(text) is not None or text[:_BEGINNING].islower()
 
 
+# Syllables of Korean given names, of which two are often joined by a hyphen: "Min-ho".
+_KOREAN = word_set(
+    """
+    ae ah bin bum byung chan cheol chul dae do dong eun gi gun gyu ha hae hak hee ho hong hoon
+    hui hun hwa hwan hye hyo hyuk hyun il in ja jae jeong ji jin jong joo joon ju jun jung kang
+    keun ki kuk kwang kyu kyung lim mi min moon myung na nam oh ok rae ran rim sang seo seok seon
+    seong seung si so sol song soo sook su suk sun sung tae won woo yeol yeon yeong yong yoon you
+    young yu yul yun
+    """
+)
 _CONTRACTED = ("'m", "'re", "'ve", "'ll", "n't", "'d")
 
 
@@ -184,6 +194,8 @@ def _hyphenated(value: str, folded: str, kinds: dict[str, int]) -> int:
     each = [kinds.get(part, 0) for part in parts]
     if value.islower() and all(kind & SURE_NAME for kind in each):
         return each[0] & (GIVEN | SURE_GIVEN | USUAL_GIVEN) | SURNAME | SURE_SURNAME
+    if len(parts) == 2 and _KOREAN.issuperset(parts):
+        return GIVEN | SURE_GIVEN | USUAL_GIVEN
     if not all(part[:1].isupper() for part in value.replace("’", "'").split("-")):
         # "Follow-up" and "X-ray"; a name has capitals on both sides, but for "Al-" and the like.
         particles = parts[0] in PARTICLES or len(parts) > 2

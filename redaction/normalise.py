@@ -73,7 +73,7 @@ def normalise(text: str) -> Normalised | None:
 
 # Folded, these make a difference only beside a digit.
 _COMMON = frozenset("’‘“”…—–•«»")
-_BESIDE_DIGIT = linear.compile(r"[0-9][’‘“”…—–•«»]|[’‘“”…—–•«»][0-9]")
+_BESIDE_DIGIT = linear.compile(r"[0-9] ?[’‘“”…—–•«»]|[’‘“”…—–•«»] ?[0-9]")
 _SYMBOLS = re.compile(
     "(?<=[0-9-])[\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]{1,4}(?=[0-9-])"
 )

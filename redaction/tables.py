@@ -12,6 +12,44 @@ _SEPARATORS = ",;\t|"
 _MAX_COLUMNS = 1_000
 
 
+_HEADER_CHARS, _HEADER_NAME_CHARS = 400, 40
+_HEADER_NAME = re.compile(r"[ \"']*[^\W\d][\w #./()'\"-]*")
+
+
+def tables_in(text: str) -> Iterator[tuple[int, int]]:
+    """Give start and end of what looks like a table within a text, as it is pasted into prose.
+
+    That is a line of two names or more, and at least one line below it with as many cells.
+    """
+    start = width = rows = 0
+    separator = ""
+    position = 0
+    for line in text.splitlines(keepends=True):
+        if separator and line.count(separator) == width:
+            rows += 1
+        else:
+            if rows:
+                yield start, position
+            separator, width = _header(line)
+            start, rows = position, 0
+        position += len(line)
+    if separator and rows:
+        yield start, position
+
+
+def _header(line: str) -> tuple[str, int]:
+    if len(line) <= _HEADER_CHARS:
+        separator = max(_SEPARATORS, key=line.count)
+        names = line.strip().split(separator)
+        if len(names) > 1 and all(
+            len(name) <= _HEADER_NAME_CHARS and _HEADER_NAME.fullmatch(name.strip())
+            for name in names
+            if name.strip()
+        ):
+            return separator, line.count(separator)
+    return "", 0
+
+
 def table_rows(text: str) -> Iterator[list[tuple[int, int, str]]]:
     """Give the cells of each row but the first, each with start, end and column's name."""
     row: list[tuple[int, int, str]] = []

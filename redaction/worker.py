@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -26,6 +27,9 @@ from redaction.body_question import BodyQuestion
 from redaction.errors import RedactionError
 from redaction.models import engine_settings
 
+_GARBAGE = 50_000
+"""Objects made between two looks for garbage."""
+
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
@@ -41,6 +45,10 @@ def serve(analyzer: Analyzer, source: BinaryIO, sink: BinaryIO) -> int:
         if frame is None:
             return 0
         _send(sink, answer(analyzer, frame))
+        if gc.get_freeze_count() == 0:
+            # Models and patterns are there now and stay; to look through them takes long.
+            gc.collect()
+            gc.freeze()
 
 
 def answer(analyzer: Analyzer, frame: bytes) -> bytes:
@@ -74,6 +82,8 @@ def _send(sink: BinaryIO, frame: bytes) -> None:
 def main(arguments: list[str]) -> int:
     """Run the worker."""
     _harden()
+    # A large document makes many objects that are no garbage before it is done.
+    gc.set_threshold(_GARBAGE, 20, 20)
     # What a library may print must not end up between frames.
     sink = os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "wb") as nothing:

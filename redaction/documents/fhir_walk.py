@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from redaction.documents.attachments import open_payload
+from redaction.documents.fhir_references import add_query, add_reference, add_target
 from redaction.documents.fhir_schema import Act, Plan, Step, schema
 from redaction.documents.fhir_values import (
     CODE_OF_SYSTEM,
@@ -16,7 +16,6 @@ from redaction.documents.fhir_values import (
     PLAIN_CODE,
     REFERENCE,
     THING,
-    URN,
     YEAR,
     contact_entity,
     dicts,
@@ -25,8 +24,7 @@ from redaction.documents.fhir_values import (
     is_age,
     is_plain_system,
 )
-from redaction.documents.model import CODE_HINT, Leaf, Relabelled
-from redaction.documents.url import UrlDocument
+from redaction.documents.model import CODE_HINT, Leaf
 from redaction.documents.xhtml import read_xhtml
 from redaction.errors import UnsupportedDocument
 from redaction.field_names import NAME_HINT
@@ -264,11 +262,11 @@ class FhirWalk:
             elif not THING.fullmatch(text):
                 walk.add(Leaf(pointer, text, CODE_HINT, "", form, subject))
         elif act == Act.REFERENCE_TEXT:
-            self._reference_text(text, pointer, step.entity or self._patient_like)
+            add_reference(walk, text, pointer, subject, step.entity or self._patient_like)
         elif act == Act.TARGET:
-            self._target(text, pointer)
+            add_target(walk, text, pointer, subject)
         elif act == Act.QUERY:
-            self._nest_url("?" + text, pointer, lambda body: body.decode()[1:])
+            add_query(walk, text, pointer, subject)
         elif act == Act.DATA:
             self._data(text, step, pointer, holder)
         elif act == Act.XHTML:
@@ -374,77 +372,6 @@ class FhirWalk:
             item, self._schema.plans[f"Reference/{entity}" if entity else "Reference"], pointer
         )
         self._patient_like = was
-
-    def _reference_text(self, text: str, pointer: str, unresolved: str) -> None:
-        """Add a reference: of one to a person the id is a leaf, so that all go on to resolve."""
-        walk, subject = self._walk, self._subject
-        ids = self._schema.ids
-        known = walk.names.get(text)
-        match = REFERENCE.fullmatch(text)
-        if match is not None and match["type"] in self._schema.resources:
-            entity = ids.get(match["type"], "")
-            if entity:
-                self._parts(match["before"] + match["type"] + "/", match, pointer, entity)
-                return
-        elif text[:1] == "#" and known is not None:
-            entity = ids.get(known.partition("/")[0], "")
-            if entity and len(text) > 1:
-                walk.add_parts(("#", Leaf(pointer, text[1:], "id", entity, "id", subject)))
-                return
-        elif (urn := URN.fullmatch(text)) is not None:
-            target = (known or "").partition("/")[0]
-            entity = ids.get(target, "" if known else unresolved)
-            if entity:
-                start = urn.start("id")
-                leaf = Leaf(pointer, urn["id"], "id", entity, "id", subject)
-                walk.add_parts((text[:start], leaf))
-            elif not THING.fullmatch(text):
-                walk.add(Leaf(pointer, text, CODE_HINT, "", "uri", subject))
-            return
-        elif "?" in text:
-            self._target(text, pointer)
-            return
-        if not THING.fullmatch(text):
-            walk.add(Leaf(pointer, text, CODE_HINT, "", "reference", subject))
-
-    def _parts(self, before: str, match: re.Match[str], pointer: str, entity: str) -> None:
-        subject = self._subject
-        pieces: list[str | Leaf] = [before]
-        if match["before"] and not is_plain_system(match["before"]):
-            # The address of a server may hold anything.
-            pieces = [Leaf(pointer, match["before"], CODE_HINT, "", "", subject)]
-            pieces.append(match["type"] + "/")
-        pieces.append(Leaf(pointer, match["id"], "id", entity, "id", subject))
-        if match["after"]:
-            pieces.append(Leaf(pointer, match["after"], CODE_HINT, "", "", subject))
-        self._walk.add_parts(tuple(pieces))
-
-    def _target(self, text: str, pointer: str) -> None:
-        """Add the URL of a request: a reference, a search, or another."""
-        match = REFERENCE.fullmatch(text)
-        if match is not None and match["type"] in self._schema.ids and "?" not in text:
-            self._parts(
-                match["before"] + match["type"] + "/",
-                match,
-                pointer,
-                self._schema.ids[match["type"]],
-            )
-        elif "?" in text:
-            self._nest_url(text, pointer, bytes.decode)
-        elif not PLAIN_CODE.fullmatch(text):
-            self._walk.add(Leaf(pointer, text, CODE_HINT, "", "uri", self._subject))
-
-    def _nest_url(self, text: str, pointer: str, encode: Any) -> None:
-        searches = self._schema.searches
-
-        def change(leaf: Leaf) -> Leaf:
-            if leaf.hint == NAME_HINT or not leaf.pointer.startswith("?"):
-                return leaf._replace(hint=leaf.hint or CODE_HINT)
-            return leaf._replace(entity=searches.get(leaf.hint.partition(":")[0], ""))
-
-        self._walk.nest(
-            Relabelled(UrlDocument(text), change), encode, pointer, "url", self._subject
-        )
 
     # Files and narratives ----------------------------------------------------------------------
 

@@ -6,9 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from redaction.documents.model import Leaf
-from redaction.errors import UnsupportedDocument
+from redaction.errors import RedactionError, UnsupportedDocument
+from redaction.field_names import NAME_HINT
 
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+_PROTOCOL = frozenset({"accept", "accept-encoding", "content-type", "expect", "te"})
+"""Headers of words of the protocol, in which no model looks for names."""
+_LEAST_DIGITS = 4
+"""Digits of a header's name from which on it may be a value."""
 
 
 class HeaderDocument:
@@ -19,10 +24,23 @@ class HeaderDocument:
         if any("\0" in name or "\0" in value for name, value in fields):
             raise UnsupportedDocument("A header has a NUL character.")
         self._fields = list(fields)
-        self.leaves = [Leaf(name, value, name) for name, value in fields]
+        self.leaves = [
+            Leaf(name, value, NAME_HINT if name.lower() in _PROTOCOL else name)
+            for name, value in fields
+        ]
+        self.leaves += [
+            Leaf("header", name, NAME_HINT)
+            for name, _ in fields
+            if sum(map(str.isdigit, name)) >= _LEAST_DIGITS
+        ]
 
     def rebuild(self, replaced: Mapping[int, str]) -> bytes:
-        """Give all fields in a form that `parse` reads."""
+        """Give all fields in a form that `parse` reads.
+
+        Raises `RedactionError` where something was found in a name.
+        """
+        if any(index >= len(self._fields) for index in replaced):
+            raise RedactionError("What was found is the name of a header and cannot be cut out.")
         pieces: list[str] = []
         for index, (name, value) in enumerate(self._fields):
             new = replaced.get(index)

@@ -45,7 +45,8 @@ class Delimiters(NamedTuple):
         signs = header[4:].partition(field)[0] if field else ""
         chars = field + signs[:4]
         usable = [
-            not char.isalnum() and not char.isspace() and char.isprintable() for char in chars
+            not char.isalnum() and not char.isspace() and char.isprintable() and char not in "-."
+            for char in chars
         ]
         if len(signs) < 1 or len(signs) > 5 or not all(usable) or len(set(chars)) < len(chars):
             raise UnsupportedDocument("The HL7 v2 message has delimiters that cannot be read.")

@@ -34,6 +34,7 @@ _PARTS = re.compile(r"(?i)(?:area|group|serial|first|middle|last|part|digits?|se
 _STEM = re.compile(r"(.*?)[\W_]?[0-9A-Ca-c]?\Z", re.DOTALL)
 _SSN = re.compile(r"[0-9]{3}[-./ \n]{1,3}[0-9]{2}[-./ \n]{1,3}[0-9]{4}")
 _DASHED_SSN = re.compile(r"[0-9]{3}[-.]?[0-9]{2}[-.]?[0-9]{4}")
+_SURE_SSN = re.compile(r"[0-9]{3}-[0-9]{2}-[0-9]{4}")
 _PHONE = re.compile(r"\(?[0-9]{3}\)?[-. ][0-9]{3}[-. ][0-9]{4}")
 _CARD = re.compile(r"[0-9]{4}(?:[- ][0-9]{4}){3}")
 
@@ -160,7 +161,11 @@ def _of_chain(leaves: Sequence[Leaf], chain: list[_Piece], previous: int) -> Ite
         return
     free = before != "" or any(len(leaves[piece.index].text) > 24 for piece in chain)
     siblings = free or _belong(hints)
-    if (social and len(digits) == 9) or (siblings and _DASHED_SSN.fullmatch(joined.strip(" ./"))):
+    if (
+        (social and len(digits) == 9)
+        or _SURE_SSN.fullmatch(joined)
+        or (siblings and _DASHED_SSN.fullmatch(joined.strip(" ./")))
+    ):
         stripped = joined.strip()
         if social or "-" in stripped or "." in stripped:
             yield _view(leaves, chain, "", "ssn " if social else "")

@@ -15,6 +15,15 @@ _TOKEN = re.compile(
 )
 _BREAKS = frozenset({"par", "line", "page", "cell", "row", "sect", "tab", "column"})
 _QUIET = frozenset({"fonttbl", "colortbl", "stylesheet", "listtable", "generator", "themedata"})
+_APART = frozenset(
+    {
+        *("info", "title", "subject", "author", "manager", "company", "operator", "category"),
+        *("keywords", "comment", "doccomm", "hlinkbase", "header", "footer", "footnote"),
+        *("headerl", "headerr", "headerf", "footerl", "footerr", "footerf", "annotation"),
+        *("atnauthor", "atnid", "field", "fldinst", "shptxt", "bkmkstart", "bkmkend"),
+    }
+)
+"""Groups whose text is not part of the text around them."""
 _SIGNS = {"~": "\xa0", "-": "", "_": "-", "\\": "\\", "{": "{", "}": "}"}
 _DEEPEST = 500
 
@@ -27,31 +36,47 @@ class RtfDocument:
         self._body = body
         self._text = body.decode("latin-1")
         self.leaves: list[Leaf] = []
-        self._places: list[tuple[int, int]] = []
+        self._places: list[list[tuple[int, int]]] = []
+        """Of each leaf where the parts of its text stand, with control words between them."""
         self._read()
 
     def _read(self) -> None:
         quiet: list[bool] = [False]
+        apart: list[bool] = [False]
         run: list[str] = []
-        start = end = skip = 0
+        places: list[tuple[int, int]] = []
+        # Runs that go on behind a group that is not part of them.
+        waiting: list[tuple[list[str], list[tuple[int, int]]]] = []
+        skip = 0
         unicode_skip = 1
 
         def close() -> None:
-            text = "".join(run)
-            run.clear()
+            nonlocal run, places
+            text, found = "".join(run), places
+            run, places = [], []
             if text.strip():
                 if len(self.leaves) >= MAX_LEAVES:
                     raise UnsupportedDocument(f"The body has more than {MAX_LEAVES} texts.")
                 hint = CODE_HINT if quiet[-1] else ""
                 self.leaves.append(Leaf(f"/{len(self.leaves)}", text, hint))
-                self._places.append((start, end))
+                self._places.append(found)
 
         def add(text: str, first: int, last: int) -> None:
-            nonlocal start, end
-            if not run:
-                start = first
             run.append(text)
-            end = last
+            if places and places[-1][1] == first:
+                places[-1] = places[-1][0], last
+            else:
+                places.append((first, last))
+
+        def set_apart(hush: bool) -> None:
+            nonlocal run, places
+            quiet[-1] = quiet[-1] or hush
+            if apart[-1]:
+                close()
+            elif len(apart) > 1:
+                apart[-1] = True
+                waiting.append((run, places))
+                run, places = [], []
 
         for match in _TOKEN.finditer(self._text):
             first, last = match.span()
@@ -63,20 +88,29 @@ class RtfDocument:
                 text, skip = text[skip:], max(0, skip - len(text))
                 if text:
                     add(text, first, last)
+                elif places and places[-1][1] == first:
+                    # What older readers show in place of the character before it.
+                    places[-1] = places[-1][0], last
             elif match["sign"] is not None:
                 if match["sign"] == "*":
-                    quiet[-1] = True
+                    set_apart(True)
                 elif match["sign"] in _SIGNS:
                     add(_SIGNS[match["sign"]], first, last)
             elif match["brace"] == "{":
-                close()
+                # Letters of one word may be set in several ways, each in a group of its own.
+                if quiet[-1]:
+                    close()
                 if len(quiet) > _DEEPEST:
                     raise UnsupportedDocument("The RTF is nested too deep.")
                 quiet.append(quiet[-1])
+                apart.append(False)
             elif match["brace"] == "}":
-                close()
+                if quiet[-1] or apart[-1]:
+                    close()
                 if len(quiet) > 1:
                     quiet.pop()
+                    if apart.pop():
+                        run, places = waiting.pop()
             elif word is not None:
                 if word == "bin":
                     raise UnsupportedDocument("The RTF has binary data in it.")
@@ -89,19 +123,25 @@ class RtfDocument:
                     unicode_skip = min(8, abs(int(match["number"] or 1)))
                 elif word in _BREAKS:
                     close()
-                elif word in _QUIET:
-                    quiet[-1] = True
+                elif word in _QUIET or word in _APART:
+                    set_apart(word in _QUIET)
         close()
+        while waiting:
+            run, places = waiting.pop()
+            close()
 
     def rebuild(self, replaced: Mapping[int, str]) -> bytes:
         """Put new texts in place of runs; all else keeps its bytes."""
+        edits: list[tuple[int, int, str]] = []
+        for index, text in replaced.items():
+            if text != self.leaves[index].text:
+                first, *others = self._places[index]
+                edits.append((*first, _written(text)))
+                edits += [(start, end, "") for start, end in others]
         pieces: list[str] = []
         position = 0
-        for index in sorted(replaced):
-            start, end = self._places[index]
-            if replaced[index] == self.leaves[index].text:
-                continue
-            pieces += [self._text[position:start], _written(replaced[index])]
+        for start, end, new in sorted(edits):
+            pieces += [self._text[position:start], new]
             position = end
         return "".join([*pieces, self._text[position:]]).encode("latin-1")
 

@@ -44,6 +44,17 @@ def codec_of(charset: str) -> str:
     return codec
 
 
+def _is_utf8(content: bytes) -> bool:
+    """Tell whether bytes are UTF-8; what is UTF-16 has NUL bytes, or is none but for chance."""
+    if not content or b"\0" in content:
+        return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class TextDocument:
     """A text, and bytes that are none kept as they are."""
 
@@ -71,8 +82,12 @@ class TextDocument:
         self._errors = "surrogateescape"
         if strict or self._codec.startswith("utf-16"):
             self._errors = "strict"
+        content = body[len(self._mark) :]
+        if self._codec.startswith("utf-16") and _is_utf8(content):
+            # Whoever looks at the bytes alone reads another text in them.
+            raise UnsupportedDocument("The body is not text in its charset, but in UTF-8.")
         try:
-            text = body[len(self._mark) :].decode(self._codec, self._errors)
+            text = content.decode(self._codec, self._errors)
         except UnicodeError:
             raise UnsupportedDocument("The body is not text in its charset.") from None
         if "\0" in text:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from redaction.documents.fhir_schema import schema
 from redaction.documents.model import Leaf
 from redaction.documents.pairs import Part, Parts, escape, split_pairs, unescape
+from redaction.field_names import NAME_HINT
 
 _URL = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)?//(?:(?P<userinfo>[^/?#@]*)@)?(?P<host>[^/?#]*))?"
@@ -15,6 +17,7 @@ _URL = re.compile(
 )
 # An identifier may be spread over segments: /123/45/6789.
 _DIGITS_ACROSS = re.compile(r"[0-9](?:/|%2f)[0-9]", re.IGNORECASE)
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _PATH_SAFE = "!$&'()*+,;=:@~"
 _RAW_SAFE = _PATH_SAFE + "/%"
 
@@ -25,12 +28,44 @@ class UrlDocument:
     def __init__(self, url: str) -> None:
         self._url = url
         self._parts = Parts(_split(url))
-        self.leaves = self._parts.leaves
+        self.leaves = _labelled(self._parts.leaves)
 
     def rebuild(self, replaced: Mapping[int, str]) -> bytes:
         """Put new texts in; all else keeps its bytes."""
         url = self._parts.join(dict(replaced)) if replaced else self._url
         return url.encode("utf-8", "surrogateescape")
+
+
+def _labelled(leaves: list[Leaf]) -> list[Leaf]:
+    """Say what a request to a FHIR server holds: `/Patient/1`, `/Patient?family=Roe`."""
+    kind = next(
+        (
+            leaf.text
+            for leaf in leaves
+            if leaf.text[:1].isupper()
+            and leaf.pointer[:6] == "/path/"
+            and leaf.text in _resources()
+        ),
+        "",
+    )
+    if not kind:
+        return leaves
+    rules = schema()
+    person = rules.displays.get(kind) == "PERSON"
+    found: list[Leaf] = []
+    for leaf in leaves:
+        if leaf.pointer[:6] == "/path/" and leaf.hint in rules.ids and _ID.fullmatch(leaf.text):
+            leaf = leaf._replace(entity=rules.ids[leaf.hint], form="id")
+        elif leaf.pointer[:1] == "?" and leaf.hint != NAME_HINT:
+            name = leaf.hint.partition(":")[0]
+            if person or name in rules.subjects:
+                leaf = leaf._replace(entity=rules.searches.get(name, ""))
+        found.append(leaf)
+    return found
+
+
+def _resources() -> frozenset[str]:
+    return schema().resources
 
 
 def _split(url: str) -> Iterator[Part]:

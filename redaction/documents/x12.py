@@ -110,6 +110,8 @@ class X12Document:
             return
         if name in _ENVELOPE and _CODES.fullmatch(part):
             return
+        if what == "code" and _PLAIN.fullmatch(part):
+            return
         hint, entity, form = f"{name}{number:02}", "", ""
         if what == "name":
             entity = self._name(name, parts)
@@ -132,7 +134,7 @@ class X12Document:
         """Add an element, or each of its components and repetitions."""
         signs = segment.signs
         splits = signs[1:3].replace("\0", "")
-        pieces = re.split(f"[{re.escape(splits)}]", whole.text) if splits else [whole.text]
+        pieces = _splitter(splits).split(whole.text) if splits else [whole.text]
         before = ""
         for piece in pieces:
             if piece.strip():
@@ -176,6 +178,11 @@ class X12Document:
         return self._rules.numbers.get(qualifier, "UNIQUE_ID")
 
 
+@functools.lru_cache(maxsize=64)
+def _splitter(signs: str) -> re.Pattern[str]:
+    return re.compile(f"[{re.escape(signs)}]")
+
+
 def _segments(text: str) -> list[_Segment]:
     """Cut a text into segments; raises `UnsupportedDocument`."""
     found: list[_Segment] = []
@@ -209,7 +216,7 @@ def _signs(header: str) -> str:
     if repetition.isalnum() or repetition == " ":
         repetition = "\0"
     signs = element + repetition + component + end
-    if len(set(signs)) < 4 or any(sign.isalnum() or sign == " " for sign in signs):
+    if len(set(signs)) < 4 or any(sign.isalnum() or sign in " -." for sign in signs):
         raise UnsupportedDocument("The X12 header (ISA) has separators that cannot be read.")
     return signs
 
@@ -235,6 +242,7 @@ def _subjects(segments: list[_Segment]) -> list[str]:
     return found
 
 
+@functools.lru_cache(maxsize=64)
 def _written(signs: str) -> Callable[[str], str]:
     def write(text: str) -> str:
         # X12 has no way to write a separator within an element.

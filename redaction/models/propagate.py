@@ -46,7 +46,8 @@ def propagate(texts: Sequence[str], findings: Sequence[Iterable[Finding]]) -> li
     added: list[list[Finding]] = []
     for text, each in zip(texts, found, strict=True):
         if each:
-            added.append(_elsewhere(text, each, known))
+            whole = any(f.start == 0 and f.end == len(text) and f.score >= _SCORE for f in each)
+            added.append([] if whole else _elsewhere(text, each, known))
             continue
         more = plain.get(text)
         if more is None:

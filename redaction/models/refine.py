@@ -28,6 +28,7 @@ from redaction.name_words import (
     TITLE,
     WORD,
     Word,
+    kinds_of_words,
     words_in,
 )
 from redaction.recognizers.facilities import facilities
@@ -169,7 +170,7 @@ def person_score(text: str, words: list[Word], lower: bool = True) -> float:
         full[0].has(SURE_EPONYM) and not told and not full[-1].has(SURE_NAME)
     ):
         return 0.0
-    if _CODE.search(value) is not None:
+    if _CODE.search(value) is not None or text[end : end + 1] in {"_", "=", "@"}:
         return DOUBTFUL
     if after_is_thing(text, end) and (len(full) == 1 or full[-1].has(EPONYM)):
         return 0.0
@@ -226,7 +227,8 @@ def _one_word(value: str, word: Word, told: bool, initialled: bool, begins: bool
     if word.has(NAME):
         if told or initialled:
             return LIKELY
-        return WIDE if begins and not word.has(GIVEN) else FAIR
+        surname = not word.has(GIVEN)
+        return WIDE if surname and (begins or word.has(WORD)) else FAIR
     if (value.isupper() and len(value) <= _ACRONYM) or len(value) < 3:
         return DOUBTFUL
     # At the beginning of a sentence any word has a capital.
@@ -269,6 +271,8 @@ def _place_score(text: str, value: str, start: int, end: int, building: bool) ->
     if folded in places() or value in STATE_CODES:
         return WIDE
     if (value.islower() and not text.islower()) or after_is_thing(text, end):
+        return 0.0
+    if kinds_of_words().get(folded, 0) & SURE_EPONYM:
         return 0.0
     if folded in cities() and not value.islower():
         return FAIR if all(word.has(WORD) for word in words_in(text, start, end)) else SURE

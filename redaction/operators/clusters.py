@@ -33,6 +33,10 @@ _APART = frozenset({OperatorKind.MASK})
 
 def clusters(text: str, findings: Iterable[Finding], profile: Profile) -> list[Cluster]:
     """Give the spans to take out of a text, in their order."""
+    findings = tuple(findings)
+    if len(findings) == 1 and "[[" not in text:
+        # Most texts of a record are one value.
+        return [_named(each, profile) for each in _grouped(text, findings, profile)]
     return _merge(text, [_named(cluster, profile) for cluster in _grouped(text, findings, profile)])
 
 

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from redaction import linear
 from redaction.lexicon import STATE_CODES, cities, clinical, fold, word_set
 from redaction.name_words import (
+    CALENDAR,
     CAPITALISED,
     CITY,
     CLINICAL,
+    DRUG,
+    NAME,
     NOBODY,
     SURE_NAME,
+    TITLE,
     WORD,
     kinds_of_words,
     words_in,
@@ -48,13 +52,23 @@ _HEADS = (
     "|Day Surgery"
 )
 _HEAD = linear.compile(rf"\b(?:{_HEADS})\b")
-_CAPITAL_WORD = r"[A-Z\u00c0-\u00de0-9][\w\u00c0-\u024f'’.\-]{0,24}+"
+_CAPITAL_WORD = (
+    r"(?:(?:van|von|de|del|la|dos|das|da|di|der|den|ten|bin|al)[ ]){0,3}"
+    r"[A-Z\u00c0-\u00de0-9][\w\u00c0-\u024f'’.\-]{0,24}+"
+)
 _NAME_BEFORE = re.compile(
     rf"(?:{_CAPITAL_WORD}(?:[ ](?:&[ ]|and[ ]|of[ ](?:the[ ])?|for[ ]|at[ ])?(?=[A-Z0-9])"
     rf"|[ ]?-[ ]?))"
     rf"{{0,5}}{_CAPITAL_WORD}[ ]?\Z"
 )
 _NAME_CHARS = 72
+_CARE_AT = linear.compile(
+    r"(?i:\b(?:admitted|transferred|transported|went|referred|brought|moved)[ ]to"
+    r"|\b(?:implanted|treated|operated|hospitalized|hospitalised|evaluated|followed|performed"
+    r"|delivered)[ ]at"
+    r"|\b(?:discharged|transferred|referral|records)[ ]from)[ ](?:the[ ])?"
+)
+_CARE_NAME = re.compile(rf"{_CAPITAL_WORD}(?:[ ]{_CAPITAL_WORD}){{0,3}}(?<!\.)")
 _SHORT_HEAD = linear.compile(
     r"\b(?:at|to|from|in|of|by|@)[ ](?:the[ ])?((?:[A-Z][\w'’.-]{1,20}[ ]){1,3}"
     r"(?:General|Medical|Med|Health|Memorial|Regional|Presbyterian|Methodist|Baptist|Lutheran|Mercy"
@@ -89,6 +103,12 @@ _GENERIC = word_set(
     ms patient admitted discharged visited seen during since when if after before while called
     contact please all both most many no not per via upon pre post former current previous next
     last
+    """
+)
+_LEADING = word_set(
+    """
+    patient admitted discharged visited seen since contact called previous former nearest local
+    same another outside current last next please old new pt
     """
 )
 _COMMON_NAMES = word_set(
@@ -137,9 +157,14 @@ def facilities(text: str) -> Iterator[Span]:
         if span is not None:
             reached = _with_town(text, span[1])
             yield span[0], reached, span[2]
+    for match in _CARE_AT.finditer(text):
+        name = _CARE_NAME.match(text, match.end())
+        if name is not None and not all(_is_generic(word) for word in name[0].split()):
+            words = list(words_in(text, *name.span()))
+            if words and not any(word.has(CALENDAR | DRUG | TITLE | CLINICAL) for word in words):
+                yield *name.span(), _COMMON
     for match in _SHORT_HEAD.finditer(text):
-        words = match[1].split()[:-1]
-        if not all(_is_generic(word) for word in words):
+        if not all(_is_generic(word) for word in match[1].split()[:-1]):
             yield match.start(1), _with_town(text, match.end(1)), _LIKELY
     yield from _in_small_letters(text)
     for pattern in (_KNOWN, _SAINT):
@@ -153,10 +178,13 @@ def facilities(text: str) -> Iterator[Span]:
 
 
 _SMALL_HEAD = linear.compile(
-    r"[ ](?:hospital|clinic|medical center|med ctr|urgent care|hospice|pharmacy|nursing home"
+    r"[ ](?:hospital|clinic|medical center|health center|cancer center|med ctr"
+    r"|urgent care|hospice|pharmacy|nursing home"
     r"|rehab(?:ilitation)?"
     r"|elementary|high school|university)\b"
 )
+_TO_PLACE = re.compile(r"\b(?:to|at|from|in)[ ]\Z")
+_SMALL_UNIVERSITY = re.compile(r"\buniversity of [^\W\d_]{3,20}(?:[ '’-][^\W\d_]{1,20}){0,2}\Z")
 _SMALL_NAME = re.compile(r"(?:[^\W\d_]+['’]?[^\W\d_]*[ ]){0,2}[^\W\d_]+['’]?[^\W\d_]*\Z")
 
 
@@ -164,11 +192,22 @@ def _in_small_letters(text: str) -> Iterator[Span]:
     """Give facilities in small letters, where a known name or city stands before the head."""
     for head in _SMALL_HEAD.finditer(text):
         offset = max(0, head.start() - 40)
+        university = _SMALL_UNIVERSITY.search(text[offset : head.start()])
+        if university is not None:
+            yield offset + university.start(), head.end(), _COMMON
+            continue
         before = _SMALL_NAME.search(text[offset : head.start()])
         if before is None or not before[0].islower():
             continue
         words = list(words_in(text, offset + before.start(), head.start(), any_case=True))
         known = [word for word in words if word.has(SURE_NAME | CITY) and not word.has(WORD)]
+        if not known:
+            known = [
+                word
+                for word in words
+                if _TO_PLACE.search(text[max(0, word.start - 8) : word.start])
+                and (word.has(NAME | CITY) or not word.kinds)
+            ]
         if known and not words[-1].has(CLINICAL | NOBODY):
             yield known[0].start, head.end(), _COMMON
 
@@ -191,13 +230,22 @@ def _with_town(text: str, end: int) -> int:
     return end
 
 
+_SENTENCE_END = re.compile(r".*(?<!St)(?<!Mt)(?<!Dr)(?<![ ][A-Z])(?<!^[A-Z])\.[ ]")
+_NO_PLACE_BEHIND = re.compile(
+    r"[ ](?:day|course|stay|bed|admission|discharge|based|visit|staff|policy)\b"
+)
+
+
 def _facility(text: str, start: int, end: int, reached: int) -> Span | None:
     begin, score = start, 0.0
     if text[start - 1 : start] in {" ", "-"}:
         offset = max(0, start - _NAME_CHARS, reached)
         before = _NAME_BEFORE.search(text[offset:start])
         if before is not None:
-            begin, score = _name_start(text, offset + before.start(), start)
+            first = offset + before.start()
+            stop = _SENTENCE_END.search(text[first:start])
+            first = first if stop is None else first + stop.end()
+            begin, score = _name_start(text, first, start)
     if text[start].isupper() and not text[start:end].isupper():
         behind = _OF.match(text, end)
         if behind is not None:
@@ -209,7 +257,7 @@ def _facility(text: str, start: int, end: int, reached: int) -> Span | None:
         while tail is not None:
             end = tail.end()
             tail = _TAIL.match(text, end)
-    if not score:
+    if not score or (text[start].islower() and _NO_PLACE_BEHIND.match(text, end) is not None):
         return None
     return begin, end, score
 
@@ -218,7 +266,7 @@ def _name_start(text: str, begin: int, start: int) -> tuple[int, float]:
     """Leave out what stands before the name, and tell how much of a name it is."""
     words = text[begin:start].split(" ")
     position = begin
-    while words and _is_generic(words[0]) and fold(words[0].strip(".")) not in clinical():
+    while words and _is_leading(words[0]):
         position += len(words[0]) + 1
         words = words[1:]
     words = [word for word in words if word and word not in {"and", "of", "for", "the", "&", "at"}]
@@ -227,6 +275,12 @@ def _name_start(text: str, begin: int, start: int) -> tuple[int, float]:
     if any(fold(word) in _COMMON_NAMES for word in words):
         return position, _COMMON
     return position, _DOUBTFUL if words else 0.0
+
+
+def _is_leading(word: str) -> bool:
+    """Tell whether a word before a facility is rather of the sentence than of the name."""
+    kinds = kinds_of_words().get(fold(word.strip(".,-")), 0)
+    return bool(kinds & (NOBODY | TITLE)) or fold(word) in _LEADING
 
 
 def _is_generic(word: str) -> bool:

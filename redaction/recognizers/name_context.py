@@ -14,9 +14,12 @@ class Context(NamedTuple):
     score: float
     strict: bool
     """Whether only what the lists know, or several words, is taken for a name."""
+    any_word: bool = False
+    """Whether a common word is a name here: "First name: River"."""
 
 
 _LABEL = Context(0.8, False)
+_NAMED = Context(0.8, False, True)
 _KIN = Context(0.6, False)
 _GREETING = Context(0.6, False)
 _SAID = Context(0.5, True)
@@ -60,7 +63,10 @@ _RELATIVES = word_set(
     """
 )
 _GREETINGS = word_set(
-    "dear hi hello hey attn named called sincerely regards cheers thanks nicknamed née nee aka"
+    """
+    aka attn called cheers dear hello hey hi initials named nee nicknamed née regards
+    sincerely thanks
+    """
 )
 _SAYING = word_set(
     """
@@ -83,7 +89,7 @@ def context_before(text: str, start: int) -> Context | None:
     if not bare:
         return None
     mark = bare[-1]
-    words = bare.rstrip(":;,.=)").rsplit(None, 1)
+    words = bare.rstrip(":;,.=)| ").rsplit(None, 1)
     if not words:
         return None
     word = words[-1].lstrip("(\"'*").lower()
@@ -91,7 +97,9 @@ def context_before(text: str, start: int) -> Context | None:
         pair = words[0].rsplit(None, 1)[-1].lower().lstrip("(\"'*")
         if (pair, word) in _TOLD_PAIRS:
             return _TOLD
-    if mark in ":=":
+    if mark in ":=|":
+        if word.endswith("name"):
+            return _NAMED
         return _LABEL if word in _LABELS or word in _RELATIVES else None
     if "\n" in tail[len(bare) :]:
         # Only a greeting's name stands on the line below.
@@ -132,7 +140,8 @@ _THING = re.compile(
     r"|nerve|artery"
     r"|vein|tubercle|ducts?|foramen|cartilage|glands|mechanical|boson|surfaces?|algebra|theorem|bag"
     r"|device"
-    r"|system|guidelines?|clamps|forceps|boots?|collar|probe|elevator|rongeur|hook|spatula"
+    r"|system|guidelines?|rings?|pattern|class|negative|positive|clamps|forceps|boots?|collar|probe"
+    r"|elevator|rongeur|hook|spatula"
     r"|man(?:o?eu|eu)ver|procedure|classification|position|reflex|palsy"
     r"|fractures?|hernia|o?esophagus|thyroiditis|forceps|stain|tube|drain|pouch|block|clamp"
     r"|retractor"

@@ -44,7 +44,8 @@ _STREET = re.compile(
     r"(?<![0-9A-Za-z.,/$-])[0-9]{1,6}(?:[-/][0-9]{1,5})?[A-Za-z]?,?[ \t]{1,2}"
     rf"(?:(?:[NSEW]|N[EW]|S[EW]|North|South|East"
     rf"|West)\b\.?[ ]{{1,2}})?(?:{_WORD}[ \t]{{1,2}}){{0,4}}?"
-    rf"(?:{_WORD}(?:[ \t]{{1,2}}|[ ]?\n[ \t]{{0,12}})(?:{_TYPES})\b(?![a-z'’])\.?|Broadway\b"
+    rf"(?:{_WORD}(?:[ \t]{{1,2}}|[ ]?\n[ \t]{{0,12}})(?:{_TYPES}|{_TYPES.upper()})\b(?![a-z'’])\.?"
+    rf"|Broadway\b"
     rf"|(?:Highway|Hwy|Route|Rte|County Road|CR)"
     r"[ ][0-9]{1,4}[A-Z]?\b)(?:[ ](?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\b(?!['’]))?\.?"
     rf"{_UNIT}"
@@ -164,7 +165,9 @@ _KINDS = (
         _LIKELY,
     ),
     _Kind(
-        linear.compile(rf"(?:{_TYPES})\b|[ ](?:Highway|Hwy|Route|Rte|County Road|CR)[ ]"),
+        linear.compile(
+            rf"(?:{_TYPES}|{_TYPES.upper()})\b|[ ](?:Highway|Hwy|Route|Rte|County Road|CR)[ ]"
+        ),
         _STREET,
         _FORM,
     ),
@@ -218,7 +221,18 @@ def streets(text: str) -> Iterator[Span]:
             yield *match.span(1), _LIKELY
     if is_casual(text):
         for match in _LOWER_STREET.finditer(text):
-            yield *match.span(), _LIKELY
+            yield match.start(), _small_tail(text, match.end()), _LIKELY
+
+
+_SMALL_TAIL = re.compile(
+    r"(?:,?[ ][a-z][a-z .'-]{2,24}){1,2},?[ ][a-z]{2,14}(?:[ ][a-z]{4,12})?[ ][0-9]{5}"
+    r"(?:-[0-9]{4})?\b"
+)
+
+
+def _small_tail(text: str, end: int) -> int:
+    match = _SMALL_TAIL.match(text, end)
+    return end if match is None else match.end()
 
 
 def _bare(text: str) -> Iterator[Span]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from redaction import linear
-from redaction.lexicon import MONTHS, STATE_CODES, WEEKDAYS, cities, fold, states, word_set
+from redaction.lexicon import STATE_CODES, cities, fold, states, word_set
 from redaction.name_words import (
     CALENDAR,
     CITY,
@@ -27,6 +27,9 @@ _COMMA_STATE = linear.compile(rf",\s{{0,2}}(?:{_STATE})\b")
 _SPACE_STATE = linear.compile(rf"[a-z.][ ](?:{_STATE})\b")
 _STATE_NAME = linear.compile(
     ",[ \n](?i:" + "|".join(sorted(name.replace(" ", "[ ]") for name in states())) + r")\b"
+)
+_STATE_AND_ZIP = linear.compile(
+    rf"[ ](?:{_STATE}|(?i:" + "|".join(sorted(states())) + r"))[ ,]{1,2}[0-9]{5}(?:-[0-9]{4})?\b"
 )
 _BEFORE_COMMA = re.compile(rf"(?:{_TOWN}[ ]){{0,2}}{_TOWN}\Z")
 _COUNTY = linear.compile(r"\b(?:County|Parish|Borough|Township|Twp|Shire|Municipality)\b")
@@ -58,6 +61,12 @@ def towns(text: str) -> Iterator[Span]:
             yield from _town_before(text, match.start(), match.end())
     for match in _SPACE_STATE.finditer(text):
         yield from _town_before(text, match.start() + 1, match.end())
+    for match in _STATE_AND_ZIP.finditer(text):
+        line = text.rfind("\n", 0, match.start()) + 1
+        offset = max(line, match.start() - _TOWN_CHARS)
+        before = _BEFORE_COMMA.search(text[offset : match.start()])
+        begin = match.start() + 1 if before is None else offset + before.start()
+        yield begin, match.end(), _FORM
     for match in _COUNTY.finditer(text):
         start = max(0, match.start() - _TOWN_CHARS)
         before = _BEFORE_COMMA.search(text[start : match.start()].rstrip(" "))
@@ -71,7 +80,10 @@ def towns(text: str) -> Iterator[Span]:
     known = cities()
     for match in _IN_CAPITAL.finditer(text):
         town = match[1]
-        if fold(town) in known and fold(town) not in MONTHS | WEEKDAYS:
+        word = next(words_in(text, *match.span(1)), None)
+        if word is None or word.has(CALENDAR) or (word.has(WORD) and match[0][2:5] == "to "):
+            continue
+        if fold(town) in known:
             yield *match.span(1), _GUESS
     for match in _LIVING.finditer(text):
         # What is said to be lived in is a place, whether it is known or not.
@@ -92,7 +104,9 @@ def towns(text: str) -> Iterator[Span]:
 _AFTER_LIVING = re.compile(rf"{_TOWN}(?:[ ]{_TOWN}){{0,2}}")
 
 
-_IN_CAPITAL = linear.compile(r"[a-z,] (?:in|from|near) ([A-Z][a-z]{3,20})(?:[.,;?!)\n]|$| [a-z])")
+_IN_CAPITAL = linear.compile(
+    r"[a-z,] (?:in|from|near|to) ([A-Z][a-z]{3,20})(?:[.,;?!)\n]|$| [a-z])"
+)
 _IN_SMALL = linear.compile(r"\b(?:in|from|near|to|at)[ ][a-z]")
 _SMALL_TOWN = re.compile(r"[a-z]{3,20}(?:[ ][a-z]{3,20})?")
 

@@ -458,7 +458,7 @@ def redactors(firewall: Firewall) -> list[int]:
 @pytest.fixture(scope="module")
 def redacting(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firewall]:
     folder = tmp_path_factory.mktemp("redacting")
-    options = {"aegis_redaction_timeout": "8"}
+    options = {"aegis_redaction_timeout": "8", "aegis_redaction_workers": "1"}
     with world.firewall(folder, options=options) as firewall:
         mended(lambda: note(firewall, world).status_code == 201)
         yield firewall
@@ -496,7 +496,7 @@ def test_a_worker_killed_during_a_call_is_made_good_by_another(
 def test_a_worker_that_is_too_slow_refuses_and_is_replaced(
     start: Callable[..., Firewall], world: World
 ) -> None:
-    firewall = start(options={"aegis_redaction_timeout": "1"})
+    firewall = start(options={"aegis_redaction_timeout": "1", "aegis_redaction_workers": "1"})
     mended(lambda: note(firewall, world).status_code == 201)
     world.forget()
     (worker,) = redactors(firewall)

@@ -166,3 +166,18 @@ def test_cells_of_a_table_count_as_fields_of_their_column(search, kind):
 @pytest.mark.parametrize("text", ["", "a", "a,b", '"', '"a\n,b', "a,b\n\n\n,,,\n", "a\tb\n1\t2"])
 def test_broken_tables_are_read_to_their_end(text):
     assert all(0 <= start < end <= len(text) for start, end, _ in table_cells(text))
+
+
+def test_a_table_that_was_pasted_into_prose_has_its_columns(find):
+    text = (
+        "Here are the rows, please check them:\n"
+        "employee,account_number,start\n"
+        "17,55512345678,2024\n"
+        "18,55512345679,2023\n"
+        "Thanks, and see you, soon.\n"
+    )
+    assert find(text, "ACCOUNT_NUMBER") == [
+        ("55512345678", "ACCOUNT_NUMBER"),
+        ("55512345679", "ACCOUNT_NUMBER"),
+    ]
+    assert find("one, two\nthree, four\n12345678, 2\n", "ACCOUNT_NUMBER") == []

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from redaction import UnsupportedDocument, parse_document
+from redaction import UnsupportedDocument, UrlDocument, parse_document
 from redaction.documents import OpaqueContent
 
 SSN = "http://hl7.org/fhir/sid/us-ssn"
@@ -407,3 +407,23 @@ def test_numbers_that_name_things_stay_and_those_of_persons_go():
         ("7", "UNIQUE_ID"),
         ("https://portal.h.example/roe", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("/fhir/Patient/77", {"77": "MEDICAL_RECORD_NUMBER"}),
+        ("/fhir/Patient/77/$everything?_count=5", {"77": "MEDICAL_RECORD_NUMBER"}),
+        (
+            "/r4/Patient?family:exact=Roe&birthdate=1961-03-14&_sort=name",
+            {"Roe": "PERSON", "1961-03-14": "DATE_TIME"},
+        ),
+        ("/Observation?patient=77&code=8480-6", {"77": "MEDICAL_RECORD_NUMBER"}),
+        ("/Observation/5?name=x", {}),
+        ("/patients/77?family=Roe", {}),
+    ],
+)
+def test_requests_to_a_fhir_server(url, found):
+    document = UrlDocument(url)
+    assert entities(document) == found
+    assert document.rebuild({}).decode() == url

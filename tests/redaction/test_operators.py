@@ -293,7 +293,12 @@ def test_what_may_stay_was_not_taken_out():
     assert (new, taken) == ("aged 45", [])
 
 
-@pytest.mark.parametrize("kind", ["replace", "mask", "hash", "encrypt", "drop", "surrogate"])
+@pytest.mark.parametrize("kind", ["replace", "mask", "drop"])
+def test_a_number_becomes_nought_where_nothing_is_to_stay(kind):
+    assert out("US_SSN", "536904399", kind, form="number") == "0"
+
+
+@pytest.mark.parametrize("kind", ["hash", "encrypt", "surrogate"])
 def test_a_number_stays_one_of_as_many_digits(kind):
     new = out("US_SSN", "536904399", kind, form="number")
     assert len(new) == 9
