@@ -3,9 +3,11 @@ ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS build
 WORKDIR /opt/aegis
-COPY requirements.lock .
+COPY requirements.lock requirements-rampart.lock ./
 RUN python -m venv .venv \
-    && .venv/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.lock
+    && .venv/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.lock \
+    && .venv/bin/python -m pip install --no-cache-dir --require-hashes --no-deps \
+       -r requirements-rampart.lock
 COPY addons addons
 COPY control control
 COPY ledger ledger

@@ -8,7 +8,6 @@ import contextlib
 import json
 import logging
 import os
-import resource
 import select
 import signal
 import socket
@@ -18,6 +17,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+# Names alone; another process cannot read them from this one.
+_ENVIRONMENT = sorted(os.environ)
 
 # mitmproxy reads these when it is imported and would write the keys of all sessions there.
 for _leak in ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE"):
@@ -30,6 +32,7 @@ from addons.home import prepare  # noqa: E402
 from addons.master import FirewallMaster  # noqa: E402
 from addons.policy_place import Place, open_source  # noqa: E402
 from addons.policy_source import SourceError  # noqa: E402
+from addons.private_memory import keep_private  # noqa: E402
 from addons.worker_pool import safe_environment  # noqa: E402
 from ledger import Home, LedgerError, default_home  # noqa: E402
 from rules import PolicyError, PolicySet  # noqa: E402
@@ -47,8 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("addons").setLevel(logging.INFO)
-    # A core file would hold what passed through.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_private()
     sharing = WORKER in os.environ
     if not sharing:
         places = [(arguments.host, arguments.port), *arguments.transparent]
@@ -228,6 +230,7 @@ def _write_running(home: Home, arguments: argparse.Namespace, port: int) -> None
         "port": port,
         "pid": os.getpid(),
         "policy": Place(arguments.policy).name,
+        "environment": _ENVIRONMENT,
     }
     draft.write_text(json.dumps(running), "utf-8")
     draft.replace(home.running)

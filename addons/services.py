@@ -20,6 +20,7 @@ from addons.jail_names import JailNames
 from addons.policy_place import open_source
 from addons.policy_source import CandidateSource, PolicySource, SourceError
 from addons.policy_watch import CandidateWatch, PolicyWatch
+from addons.private_memory import keep_private
 from addons.redactor import RedactionFailed, Redactor
 from addons.resolver import Resolver
 from addons.spans import Spans
@@ -118,6 +119,7 @@ class Services:
             raise exceptions.OptionsError(self._problem)
 
     def _open_all(self, settings: options.Settings) -> None:
+        keep_private()
         home = home_folder.prepare(settings.home)
         self._source: PolicySource = open_source(settings.place, home)
         self.settings, self.home = settings, home

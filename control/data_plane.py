@@ -142,6 +142,9 @@ def _is_ending(pid: int) -> bool:
     """Tell whether Linux has taken a process' memory already, as it does before its sockets."""
     try:
         Path(f"/proc/{pid}/exe").readlink()
+    except PermissionError:
+        # It lives, and lets nobody look in.
+        return False
     except OSError:
         return Path("/proc/self/exe").is_symlink()
     return False

@@ -185,6 +185,16 @@ def _policy(home: Home, running: Running | None) -> Iterator[Finding]:
         )
 
 
+def _owner(pid: int) -> int:
+    """Give the user that a process runs as; -1 where that cannot be told."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("ascii", errors="replace").splitlines()
+    except OSError:
+        return -1
+    # What the kernel says owns its files is root, for nobody is to look in.
+    return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), -1)
+
+
 def _user_name(number: int) -> str:
     try:
         return pwd.getpwuid(number).pw_name
@@ -203,18 +213,13 @@ def _firewall(running: Running | None) -> Iterator[Finding]:
             "it listens on all addresses; agents' tokens come over the network unencrypted.",
             "Keep that network to agents.",
         )
-    process = Path(f"/proc/{running.pid}")
-    if not process.is_dir():
-        return
-    environment = (process / "environ").read_bytes().split(b"\0")
-    names = {item.partition(b"=")[0].decode("latin-1") for item in environment}
     for name in _DANGEROUS:
-        if name in names:
+        if name in running.environment:
             yield Finding(
                 "open",
                 "firewall",
                 f"it was started with {name}, which can change what it runs or tell its keys.",
                 f"Start it again without {name}.",
             )
-    if process.stat().st_uid == 0:
+    if _owner(running.pid) == 0:
         yield Finding("note", "firewall", "it runs as root; a user of its own is enough.")

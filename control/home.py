@@ -36,6 +36,8 @@ class Running:
     port: int
     pid: int
     policy: str | None = None
+    environment: tuple[str, ...] = ()
+    """Names of the variables that it was started with."""
 
     def proxy_url(self, token: str) -> str:
         """Give the proxy address with a token in it."""
@@ -52,8 +54,9 @@ def running_on(home: Home) -> Running | None:
         os.kill(found.pid, 0)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(found.host, found.host)  # noqa: S104
         policy = str(said["policy"]) if "policy" in said else None
+        names = tuple(map(str, said.get("environment", ())))
         with socket.create_connection((host, found.port), timeout=2):
-            return Running(host, found.port, found.pid, policy)
+            return Running(host, found.port, found.pid, policy, names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 

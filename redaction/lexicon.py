@@ -171,13 +171,13 @@ _SHORTEST_DRUG = 7
 _TECHNICAL_ENDINGS = tuple(
     word_set(
         """
-    ing ings ted sed ked ped zed ved ced ied ded ly tion tions sion sions ment ments ness ities
-    ity able ible ous ive ives ical ically ular ectomy ectomies otomy ostomy oscopy oscopic scope
-    scopes plasty itis osis oses iasis oma omas omata emia emic uria pathy gram grams graphy
-    graphic algia rrhea rrhage lysis stasis trophy trophic plegia paresis ology ologic ologist
-    genic graft cyte cytes philia penia rrhaphy desis pexy cele ectasis phagia phasia pnea cardia
-    megaly sclerosis spasm tropin toxin zyme zymes amine oxide ization ized izing less ful ship
-    ward wards wise tory tous ious eous ae ides ngeal eal enal
+    ing ings ted sed ked ped zed ved ced ied ded led ned red fed ly tion tions sion sions ment
+    ments ness ities ity able ible ous ive ives ical ically ular ectomy ectomies otomy ostomy
+    oscopy oscopic scope scopes plasty itis osis oses iasis oma omas omata emia emic uria pathy
+    gram grams graphy graphic algia rrhea rrhage lysis stasis trophy trophic plegia paresis ology
+    ologic ologist genic graft cyte cytes philia penia rrhaphy desis pexy cele ectasis phagia
+    phasia pnea cardia megaly sclerosis spasm tropin toxin zyme zymes amine oxide ization ized
+    izing less ful ship ward wards wise tory tous ious eous ae ides ngeal eal enal
     """
     )
 )

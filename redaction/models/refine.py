@@ -91,7 +91,7 @@ def _is_inverted(text: str, gap: re.Match[str], start: int, end: int) -> bool:
 
 def _person(text: str, start: int, end: int, why: str, cased: bool) -> Iterator[Finding]:
     words = list(words_in(text, start, end))
-    if not words and (not cased or not text[start:end].isascii()):
+    if not words and (not cased or text.islower() or not text[start:end].isascii()):
         words = list(words_in(text, start, end, any_case=True))
     words = _trim(text, words)
     if not words:
@@ -180,7 +180,8 @@ def person_score(text: str, words: list[Word], lower: bool = True) -> float:
         return DOUBTFUL
     if value.islower() and value.isascii() and not any(word.has(SURE_NAME) for word in full):
         # Models that know no case take many a word for a name.
-        return FAIR if text.islower() and not any(word.has(WORD) for word in full) else DOUBTFUL
+        unlisted = len(full) > 1 and not any(word.has(WORD | TERM) for word in full)
+        return FAIR if text.islower() and unlisted else DOUBTFUL
     if len(full) == 1:
         if not told and _is_code_word(text, start, end):
             return DOUBTFUL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from redaction.lexicon import fold
-from redaction.name_words import CITY, CLINICAL, SURE_NAME, WORD, kinds_of_words
+from redaction.name_words import CITY, CLINICAL, SHORTHAND, SURE_NAME, TERM, WORD, kinds_of_words
 
 _SHOUTED = re.compile(r"[A-Z]{2,}[^a-z\n]{1,80}[A-Z]{2,}").search
 _LINE = re.compile(r"[^\n]+")
@@ -46,9 +46,9 @@ def _lowered(match: re.Match[str]) -> str:
     if len(word) == 1:
         return word
     kind = kinds_of_words().get(fold(word), 0)
-    if kind & CLINICAL:
+    if kind & SHORTHAND:
         return word
-    new = word.lower() if kind & WORD and not kind & SURE_NAME else word.capitalize()
+    new = word.lower() if kind & (WORD | TERM) and not kind & SURE_NAME else word.capitalize()
     return new if len(new) == len(word) else word
 
 

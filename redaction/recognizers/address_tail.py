@@ -12,7 +12,7 @@ PLACE_WORD = (
     r"|(?:de|del|la|do|da|dos|das|di|la|le|les|sur|am|an der|nad|u|of|and)\b)"
 )
 # What follows an address, over several lines too: town, state, country, code.
-_BREAK = r"(?:[ ]{0,2},?[ ]{0,2}(?:\r?\n[ \t>|?*]{0,8})?,?[ ]{0,2})"
+_BREAK = r"(?>[ ]{0,2},?[ ]{0,2}(?:\r?\n[ \t>|?*]{0,8})?,?[ ]{0,2})"
 _TAIL = re.compile(
     rf"(?:{_BREAK}(?<=[\s,>?|*])(?:Apt|Suite|Unit|Flat|Floor)\b\.?[ ]?[0-9]{{1,5}}[A-Za-z]?){{0,2}}"
     rf"(?:{_BREAK}(?<=[\s,>?|*]){PLACE_WORD}(?:[ ]{PLACE_WORD}){{0,3}}+)?"

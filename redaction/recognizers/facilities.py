@@ -185,18 +185,21 @@ _SMALL_HEAD = linear.compile(
 )
 _TO_PLACE = re.compile(r"\b(?:to|at|from|in)[ ]\Z")
 _SMALL_UNIVERSITY = re.compile(r"\buniversity of [^\W\d_]{3,20}(?:[ '’-][^\W\d_]{1,20}){0,2}\Z")
-_SMALL_NAME = re.compile(r"(?:[^\W\d_]+['’]?[^\W\d_]*[ ]){0,2}[^\W\d_]+['’]?[^\W\d_]*\Z")
+_SMALL_NAME = re.compile(
+    r"(?<![^\W\d_])(?:[^\W\d_]++(?:['’][^\W\d_]++)?[ ]){0,2}[^\W\d_]++(?:['’][^\W\d_]++)?\Z"
+)
 
 
 def _in_small_letters(text: str) -> Iterator[Span]:
     """Give facilities in small letters, where a known name or city stands before the head."""
     for head in _SMALL_HEAD.finditer(text):
         offset = max(0, head.start() - 40)
-        university = _SMALL_UNIVERSITY.search(text[offset : head.start()])
+        near = text[offset : head.start()]
+        university = _SMALL_UNIVERSITY.search(near) if "university of" in near else None
         if university is not None:
             yield offset + university.start(), head.end(), _COMMON
             continue
-        before = _SMALL_NAME.search(text[offset : head.start()])
+        before = _SMALL_NAME.search(near) if near[-1:].isalpha() else None
         if before is None or not before[0].islower():
             continue
         words = list(words_in(text, offset + before.start(), head.start(), any_case=True))

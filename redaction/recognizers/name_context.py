@@ -64,8 +64,8 @@ _RELATIVES = word_set(
 )
 _GREETINGS = word_set(
     """
-    aka attn called cheers dear hello hey hi initials named nee nicknamed née regards
-    sincerely thanks
+    aka attn called cheers dear hello hey hi initials named nee nicknamed née regards sincerely
+    thanks
     """
 )
 _SAYING = word_set(

@@ -100,7 +100,7 @@ def fits(text: str, part: list[Word], strict: bool, any_word: bool = False) -> b
 
 
 # Without a comma it is written as a part of the name.
-def trimmed(part: list[Word], titled: bool) -> list[Word]:
+def trimmed(text: str, part: list[Word], titled: bool) -> list[Word]:
     """Leave out words at both ends that are rather no part of the name."""
     if not titled:
         # A sentence may begin with a word that is a name as well: "Will", "Mark".
@@ -108,18 +108,21 @@ def trimmed(part: list[Word], titled: bool) -> list[Word]:
             part = part[1:]
     while len(part) > 1 and (
         (part[-1].has(WORD) and not part[-1].has(NAME))
-        or (part[-1].initial and part[-1].folded in {"a", "i"})
+        or (part[-1].initial and text[part[-1].start] in {"a", "i"})
     ):
         part = part[:-1]
     return part
 
 
-def of_a_thing(text: str, part: list[Word], rest: list[tuple[Word, str]]) -> bool:
+def of_a_thing(
+    text: str, part: list[Word], rest: list[tuple[Word, str]], told: bool = False
+) -> bool:
     """Tell whether it names a street, a hospital, a firm or an illness."""
     if rest and rest[0][1] in {" ", "p"} and rest[0][0].folded in NOT_A_PERSON:
         return True
     if part[-1].folded in NOT_A_PERSON:
-        return True
+        # "Hyde Park", but "told Min-ho Park".
+        return not (told and len(part) > 1 and part[0].has(SURE_GIVEN) and part[-1].has(SURNAME))
     return after_is_thing(text, part[-1].end) and (
         len(part) == 1 or any(word.has(EPONYM) for word in part)
     )
@@ -131,6 +134,8 @@ _SUFFIX = re.compile(r",?[ \t]{1,2}(Jr|Sr|JR|SR|II|III|IV)\b\.?")
 
 def with_suffix(text: str, end: int) -> int:
     """Give the end of a name with its suffix, and a degree that no comma parts from it."""
+    if text[end - 2 : end] in {"Jr", "Sr"} and text[end : end + 1] == ".":
+        end += 1
     for pattern in (_SUFFIX, _DEGREE):
         match = pattern.match(text, end)
         end = end if match is None else match.end()

@@ -134,14 +134,14 @@ def _judge(
     rest: Chain,
     any_case: bool,
 ) -> Span | None:
-    part = trimmed(part, titled or swapped)
+    part = trimmed(text, part, titled or swapped)
     if not part:
         return None
     start, end = part[0].start, part[-1].end
     start = _with_particles(text, start)
     before = context_before(text, start)
-    told = before is not None and before.any_word
-    if not titled and not told and of_a_thing(text, part, rest):
+    any_word = before is not None and before.any_word
+    if not titled and not any_word and of_a_thing(text, part, rest, before is not None):
         return None
     score = own_score(text, part, swapped, any_case)
     if titled:

@@ -51,7 +51,8 @@ _STREET = re.compile(
     rf"{_UNIT}"
 )
 _LOWER_STREET = re.compile(
-    r"(?<![0-9A-Za-z.,/$-])[0-9]{1,5}[ ](?:(?:[nsew]|[a-z0-9]{2,16})\.?[ ]){1,3}"
+    r"(?<![0-9A-Za-z.,/$-])[0-9]{1,5}[ ](?:(?!(?:to|the|an?|of|in|for|miles?|days?|and|at"
+    r"|or)\b)(?:[nsew]|[a-z0-9]{2,16})\.?[ ]){1,3}"
     rf"(?:{_SURE_TYPES})\b(?![ ](?:of|to|a)\b)(?:,?[ ](?:apt|unit|suite)\.?[ ][0-9]{{1,4}}[a-z]?)?",
 )
 _BOX = re.compile(
@@ -116,6 +117,7 @@ _BARE_STREET = re.compile(
     rf"(?:[ ]{PLACE_WORD}){{0,4}}[ ][0-9]{{1,4}}[a-zA-Z]?\.?\Z"
 )
 _BARE_CHARS = 90
+_FEWEST_TRIES, _CHARS_A_TRY = 16, 40
 _NUMBER_AND_BREAK = linear.compile(
     r"[^\W\d_.][.]?[ ][0-9]{1,4}[a-zA-Z]?\.?(?:[ ]?[,\n]|[ ](?:Apt|Suite|Unit|[A-Z]))"
 )
@@ -236,7 +238,12 @@ def _small_tail(text: str, end: int) -> int:
 
 
 def _bare(text: str) -> Iterator[Span]:
+    # Each try costs some time, and a text of addresses has one in some ten words.
+    tries = _FEWEST_TRIES + len(text) // _CHARS_A_TRY
     for anchor in _NUMBER_AND_BREAK.finditer(text):
+        tries -= 1
+        if not tries:
+            return
         separator = _BREAK_CHARS.search(text[anchor.start() : anchor.end()])
         if separator is None:
             continue

@@ -15,7 +15,12 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 REAL = Path(sys.base_prefix) / "bin" / "python3"
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-oracle.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-oracle.lock",
+    "requirements-rampart.lock",
+)
 ECHO = 'import sys\ndef main():\n    print("aegis", *sys.argv[1:])\n    return 3\n'
 
 
@@ -179,6 +184,20 @@ def test_what_opa_needs_is_installed_for_tests_only(checkout: Checkout) -> None:
     elsewhere = checkout.run("scripts/bootstrap", "--dev", environment={"SYSTEM": "Darwin arm64"})
     assert elsewhere.returncode == 0, elsewhere.stderr
     assert "no OPA library for this machine" in elsewhere.stderr
+
+
+def test_a_machine_without_the_second_model_is_told(checkout: Checkout) -> None:
+    checkout.python("python3.12")
+    uname = checkout.bin / "uname"
+    uname.unlink()
+    uname.write_text("#!/bin/sh\necho ${SYSTEM:-Linux x86_64}\n")
+    uname.chmod(0o755)
+    rampart = checkout.folder / "requirements-rampart.lock"
+    rampart.write_text(f"./no-1.0-py3-none-any.whl --hash=sha256:{hashlib.sha256().hexdigest()}\n")
+    assert checkout.run("scripts/bootstrap").returncode != 0
+    elsewhere = checkout.run("scripts/bootstrap", environment={"SYSTEM": "Linux riscv64"})
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert "no Rampart model for this machine" in elsewhere.stderr
 
 
 def test_a_half_made_environment_is_mended(checkout: Checkout) -> None:
