@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from redaction import linear
-from redaction.name_words import is_casual
+from redaction.name_words import CALENDAR, CLINICAL, DRUG, is_casual, words_in
 from redaction.recognizers.address_tail import PLACE_WORD, with_tail
 from redaction.recognizers.base import Span, has_digit
 
@@ -237,6 +237,11 @@ def _small_tail(text: str, end: int) -> int:
     return end if match is None else match.end()
 
 
+def _is_date(street: str) -> bool:
+    """Tell "Feb 21, 2023" from a street with a post code."""
+    return any(word.has(CALENDAR | CLINICAL | DRUG) for word in words_in(street))
+
+
 def _bare(text: str) -> Iterator[Span]:
     # Each try costs some time, and a text of addresses has one in some ten words.
     tries = _FEWEST_TRIES + len(text) // _CHARS_A_TRY
@@ -256,7 +261,7 @@ def _bare(text: str) -> Iterator[Span]:
             continue
         offset = max(0, anchor.start() - _BARE_CHARS)
         street = _BARE_STREET.search(text[offset:number_end])
-        if street is not None:
+        if street is not None and not _is_date(street[0]):
             yield offset + street.start(), tail, _LIKELY
 
 

@@ -54,7 +54,7 @@ def _texts(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _chats(row: Mapping[str, Any]) -> Table:
     table = plain_table(
         f"Replayed chats, ms a turn (whole bodies, median {row['bytes'] / 1000:.1f} KB; model; "
-        f"Aegis remembers; Presidio on every {row['stock_every']}th turn)"
+        f"Aegis remembers; Presidio on one turn of {row['stock_every']})"
     )
     for column in ("", "p50", "p99", "times faster, median of the turns", "aim"):
         table.add_column(column, justify="left" if not column else "right")
@@ -70,7 +70,7 @@ def _records(rows: Sequence[Mapping[str, Any]]) -> Table:
         "Large records under the profile safe-harbor, ms; Presidio: reckoned from a part"
     )
     steps = list(rows[0]["aegis"])
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in ("MB", *(f"Aegis: {step}" for step in steps), "aim", "found", "Presidio", "read"):
         table.add_column(column, justify="right")
     for row in rows:

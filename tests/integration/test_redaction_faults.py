@@ -295,7 +295,7 @@ def test_observing_sends_it_too_and_says_so(
 def test_messages_of_grpc_are_not_sent(front: Firewall, servers: Servers, size: int) -> None:
     body = b"\0\0\0\0\x1e" + filled(size).encode()
     answer = post(front, servers.strict, body, "application/grpc")
-    assert answer.headers["grpc-status"] == "7"
+    assert answer.headers["grpc-status"] == "3"
     assert "not text" in answer.headers["grpc-message"]
     assert servers.strict.untouched
     record = front.decisions()[-1]
@@ -407,7 +407,7 @@ def answer(analyzer, frame):
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "exit":
         os._exit(1)
-    if how == "hang":
+    if how == "hang" and b"Warm up" not in frame:
         time.sleep(3600)
     if how == "raise":
         return real(Broken(frame), frame)

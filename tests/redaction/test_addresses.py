@@ -105,6 +105,8 @@ def test_finds_facilities_of_care_and_schools(text, facility):
         "in March and from May",
         "drive 5 miles to the court",
         "MAY TEXT THE CLINIC",
+        "seen on Feb 21, 2023, for pain",
+        "on March 5, 2021 and May 12, 1999",
     ],
 )
 def test_leaves_what_is_no_place(text):
