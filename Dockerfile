@@ -13,7 +13,7 @@ COPY control control
 COPY ledger ledger
 COPY redaction redaction
 COPY rules rules
-COPY LICENSE .
+COPY LICENSE NOTICE .
 RUN echo /opt/aegis > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/aegis.pth" \
     && printf '#!/opt/aegis/.venv/bin/python -P\nimport sys\n\nfrom control.cli import main\n\nsys.exit(main())\n' > .venv/bin/aegis \
     && chmod 755 .venv/bin/aegis \

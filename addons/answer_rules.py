@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from addons.exchange import Exchange
-from addons.keys import tenant_key
 from addons.services import Services
-from redaction import RuleSet, Scope
+from redaction import RuleSet, Scope, tenant_key
 from rules import Decision
 
 

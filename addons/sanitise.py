@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from mitmproxy import http
 
 from addons.exchange import Exchange, exchange_of
-from addons.keys import derived, tenant_key
 from addons.redactor import RedactionFailed
 from addons.request_documents import Sent, parts_of
 from addons.services import Services
@@ -25,7 +24,9 @@ from redaction import (
     RuleSet,
     Scope,
     commitment,
+    derived_key,
     surrogates_of,
+    tenant_key,
 )
 from rules import Decision
 
@@ -103,7 +104,7 @@ class Sanitise:
     async def _apply(self, flow: http.HTTPFlow, exchange: Exchange, rules: RuleSet) -> None:
         opaque: Opaque = "pass" if rules.profile.images == "pass" else "refuse"
         parts, sent = parts_of(flow.request, exchange, opaque)
-        salt = derived(self._services.secret, f"commitment {exchange.id}")
+        salt = derived_key(self._services.secret, f"commitment {exchange.id}")
         session = exchange.vault_session
         # Values of earlier calls may come back too.
         exchange.restores = rules.profile.reversible and not exchange.observing

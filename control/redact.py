@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import hmac
 import json
 import mimetypes
 import secrets
@@ -43,9 +41,12 @@ from redaction import (
     RedactionError,
     Scope,
     canonical_json,
+    decrypt,
+    encrypted_tokens,
     load_profile,
     parse_document,
     read_recognizers,
+    tenant_key,
 )
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -105,6 +106,12 @@ def redact(
     pass_images: Annotated[
         bool, typer.Option("--pass-images", help="Leave in what cannot be searched, as images.")
     ] = False,
+    tenant: Annotated[
+        str, typer.Option(help="Whose key hashes and encrypts, as in the firewall.")
+    ] = "default",
+    put_back: Annotated[
+        bool, typer.Option("--decrypt", help="Put back what was encrypted with the tenant's key.")
+    ] = False,
     as_json: Json = False,
     folder: HomeFolder = None,
 ) -> None:
@@ -117,7 +124,11 @@ def redact(
     try:
         media = content_type or _type_of(file)
         document = parse_document(media, _read(file), opaque="pass" if pass_images else "refuse")
-        done = _search(document, sought, _scope(home_of(context, folder)))
+        scope = _scope(home_of(context, folder), tenant)
+        if put_back:
+            _write(_decrypted(document, scope.key), output)
+            return
+        done = _search(document, sought, scope)
     except RedactionError as error:
         complain(f"{file}: {error}")
         raise typer.Exit(BAD_INPUT) from None
@@ -125,11 +136,8 @@ def redact(
         html.write_text(view(done.leaves, done.found, done.result, show_values), "utf-8")
     to_screen = output is None and not check
     with until_reader_leaves():
-        if to_screen:
-            sys.stdout.buffer.write(done.result.content)
-            sys.stdout.flush()
-        elif output is not None and not check:
-            output.write_bytes(done.result.content)
+        if not check:
+            _write(done.result.content, output)
         # What was asked for goes to standard output, the report beside it.
         _report(done, explain=explain, values=show_values, as_json=as_json, aside=to_screen)
     if check and done.result.places:
@@ -181,14 +189,33 @@ def _read(name: str) -> bytes:
     return data
 
 
-def _scope(home: Home) -> Scope:
+def _write(content: bytes, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    else:
+        output.write_bytes(content)
+
+
+def _scope(home: Home, tenant: str) -> Scope:
     try:
         secret = home.secret.read_bytes()
     except FileNotFoundError:
         # Hashes of this run then match none of another.
         secret = secrets.token_bytes(32)
-    key = hmac.digest(secret, b"aegis redact", hashlib.sha256)
+    key = tenant_key(secret, tenant)
     return Scope(key=key, session="redact", today=datetime.datetime.now(datetime.UTC).date())
+
+
+def _decrypted(document: Document, key: bytes) -> bytes:
+    replaced: dict[int, str] = {}
+    for index, leaf in enumerate(document.leaves):
+        text = leaf.text
+        for token in encrypted_tokens(text):
+            text = text.replace(token, decrypt(token, key))
+        if text != leaf.text:
+            replaced[index] = text
+    return document.rebuild(replaced)
 
 
 def _search(document: Document, profile: Profile, scope: Scope) -> _Done:

@@ -32,7 +32,8 @@ from redaction.entities import ENTITIES
 from redaction.errors import CollisionError, RedactionError, UnsupportedDocument
 from redaction.findings import Finding
 from redaction.job import Job, Redacted, commitment, surrogates_of
-from redaction.operators import Scope, Taken, take_out
+from redaction.keys import derived_key, tenant_key
+from redaction.operators import Scope, Taken, decrypt, encrypted_tokens, take_out
 from redaction.profile import (
     Operator,
     OperatorKind,
@@ -77,6 +78,9 @@ __all__ = [
     "UrlDocument",
     "canonical_json",
     "commitment",
+    "decrypt",
+    "derived_key",
+    "encrypted_tokens",
     "load_profile",
     "needs_analysis",
     "parse_document",
@@ -87,6 +91,7 @@ __all__ = [
     "rule_errors",
     "surrogates_of",
     "take_out",
+    "tenant_key",
 ]
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from redaction.custom import recognizers_of
 from redaction.documents.json_body import inner_fields
 from redaction.documents.model import CODE_HINT, JOINED_HINT
 from redaction.encoded import decoded_words
@@ -19,7 +18,7 @@ from redaction.ner import NameFinder
 from redaction.normalise import Normalised, normalise
 from redaction.plain_values import only_entities
 from redaction.recognizers.base import Recognizer
-from redaction.recognizers.custom import CustomRecognizer
+from redaction.recognizers.custom import CustomRecognizer, recognizers_of
 from redaction.recognizers.registry import finder
 from redaction.search import DEFAULT_THRESHOLD, Search
 from redaction.segments import prose, windows
@@ -146,6 +145,7 @@ class Analyzer:
         names = self._names_of(search)
         pieces: list[str] = []
         places: list[tuple[int, int, Normalised | None]] = []
+        known: list[list[Finding]] = []
         for index, (text, hint) in enumerate(zip(texts, hints, strict=True)):
             if not _is_prose(text, hint):
                 continue
@@ -156,7 +156,9 @@ class Analyzer:
             for start, end in prose(readable):
                 pieces.append(readable[start:end])
                 places.append((index, start, plain if disguised else None))
-        for (index, start, plain), spans in zip(places, names.find(pieces), strict=True):
+                # Offsets of what is disguised are not those of what the model reads.
+                known.append([] if disguised else _within(found[index], start, end))
+        for (index, start, plain), spans in zip(places, names.find(pieces, known), strict=True):
             found[index].extend(_moved(spans, start, plain, search.entities))
 
 
@@ -226,6 +228,15 @@ def _is_prose(text: str, hint: str) -> bool:
     if len(_LETTER.findall(text)) < 2:
         return False
     return not is_keyword_field(hint) and _IDENTIFIER.fullmatch(text) is None
+
+
+def _within(findings: Iterable[Finding], start: int, end: int) -> list[Finding]:
+    """Give the findings of a part of a text, by their places in it."""
+    return [
+        finding._replace(start=finding.start - start, end=finding.end - start)
+        for finding in findings
+        if start < finding.end and finding.start < end
+    ]
 
 
 def _moved(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import hmac
 import re
 
+from redaction.name_words import TITLES
 from redaction.normalise import normalise
 
 _LOCAL_DIGITS = 10
@@ -26,7 +27,11 @@ def canonical(value: str, entity: str = "") -> str:
     bare = "".join([char for char in small if char.isalnum()])
     if not any(char.isdigit() for char in bare):
         # Only letters and spaces: a name, whose words must stay apart.
-        return " ".join(small.split())
+        words = small.split()
+        while entity == "PERSON" and len(words) > 1 and words[0] in TITLES:
+            # "Dr. Okafor" and "Okafor" are one person.
+            words = words[1:]
+        return " ".join(words)
     if entity == "PHONE_NUMBER" and len(bare) == _LOCAL_DIGITS + 1 and bare[0] == "1":
         # The country code of North America is often left out.
         return bare[1:]
@@ -35,8 +40,31 @@ def canonical(value: str, entity: str = "") -> str:
 
 def keyed(key: bytes, *parts: str) -> bytes:
     """Give 32 bytes derived from these texts (HMAC-SHA256, RFC 2104)."""
-    message = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hmac.digest(key, message, hashlib.sha256)
+    return _hasher(key).digest("\0".join(parts).encode("utf-8", "surrogatepass"))
+
+
+_BLOCK = 64
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+
+
+class KeyedHash:
+    """HMAC-SHA256 (RFC 2104) of many short messages under one key, which is taken in once."""
+
+    def __init__(self, key: bytes) -> None:
+        short = key if len(key) <= _BLOCK else hashlib.sha256(key).digest()
+        block = short.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def digest(self, message: bytes) -> bytes:
+        """Give the 32 bytes of a message."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+_hasher = functools.lru_cache(maxsize=64)(KeyedHash)
 
 
 class Stream:
@@ -44,12 +72,13 @@ class Stream:
 
     def __init__(self, key: bytes, *parts: str) -> None:
         self._seed = keyed(key, *parts)
+        self._hash = KeyedHash(self._seed)
         self._number = 0
 
     def below(self, bound: int) -> int:
         """Give the next choice: a number from 0 to below the bound."""
         self._number += 1
-        block = hmac.digest(self._seed, self._number.to_bytes(8, "big"), hashlib.sha256)
+        block = self._hash.digest(self._number.to_bytes(8, "big"))
         # 256 bits make the bias of the remainder nothing.
         return int.from_bytes(block, "big") % bound
 

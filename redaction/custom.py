@@ -19,18 +19,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from redaction import linear
 from redaction.errors import RedactionError
 from redaction.operator_spec import Place
-from redaction.search import Search, canonical_json
+from redaction.search import canonical_json
 from redaction.trie import Trie
-
-if TYPE_CHECKING:
-    from redaction.recognizers.base import Recognizer
 
 MAX_WORDS, MAX_WORD, MAX_REGEX = 10_000, 200, 5_000
 """Words of a list, characters of a word and of a pattern, at most."""
@@ -232,29 +229,10 @@ def _words(value: object, place: Place) -> list[str]:
     return list(value)
 
 
-def custom_recognizer(item: Mapping[str, Any] | str) -> Recognizer:
-    """Make a Presidio recogniser of one; needs Presidio, which takes a moment to load."""
-    from redaction.recognizers.custom import CustomRecognizer
-
-    return CustomRecognizer(custom_spec(json.loads(item) if isinstance(item, str) else item))
-
-
-def recognizers_of(search: Search) -> list[Recognizer]:
-    """Make the user's recognisers that a search is to use."""
-    made: list[Recognizer] = []
-    for text in search.recognizers:
-        spec = spec_of(text)
-        if spec.entity in search.entities and spec.serves(search.languages):
-            made.append(custom_recognizer(text))
-    return made
-
-
 __all__ = [
     "CustomSpec",
-    "custom_recognizer",
     "custom_spec",
     "read_recognizers",
     "recognizer_items",
-    "recognizers_of",
     "spec_of",
 ]

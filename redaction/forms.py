@@ -62,6 +62,9 @@ PATTERNS: dict[str, re.Pattern[str]] = {
 DATE_FORMS = frozenset({"date", "datetime", "instant", "compact-date", "compact-datetime"})
 """Forms that begin with a year."""
 
+_LEAST_LAST = "28"
+"""The last day that every month has."""
+
 _UID_CHARS = 64
 _NUMBER_DIGITS = 20
 _HEX = 16
@@ -78,9 +81,9 @@ def matches(form: str, text: str) -> bool:
         return True
     if pattern.fullmatch(text) is None:
         return False
-    if form == "uid":
-        return len(text) <= _UID_CHARS
-    return _is_day(text) if "date" in form or form == "instant" else True
+    if form in DATE_FORMS:
+        return _is_day(text, form)
+    return form != "uid" or len(text) <= _UID_CHARS
 
 
 def fit(form: str, new: str, old: str, key: bytes) -> str:
@@ -108,12 +111,16 @@ def _bare(text: str) -> str:
     return _SIGNS.sub("", text.casefold())
 
 
-def _is_day(text: str) -> bool:
-    found = _ISO.match(text)
-    if found is None or found[3] is None:
-        return True
+def _is_day(text: str, form: str) -> bool:
+    """Tell whether a text that has the form of a date is a day of the calendar, or no day."""
+    compact = form.startswith("compact")
+    day = text[6:8] if compact else text[8:10]
+    return day <= _LEAST_LAST or _exists(text[:4], text[4:6] if compact else text[5:7], day)
+
+
+def _exists(year: str, month: str, day: str) -> bool:
     try:
-        datetime.date(int(found[1]), int(found[2]), int(found[3]))
+        datetime.date(int(year), int(month), int(day))
     except ValueError:
         return False
     return True
@@ -167,7 +174,7 @@ def _same_digits(new: str, old: str, key: bytes) -> str:
 def _partial(new: str) -> tuple[str, str, str] | None:
     """Read what an operator left of a date: a year, a month, a day."""
     found = _ISO.fullmatch(new.strip())
-    if found is None or not _is_day(new.strip()):
+    if found is None or (found[3] and not _exists(found[1], found[2], found[3])):
         return None
     return found[1], found[2] or "", found[3] or ""
 

@@ -10,18 +10,18 @@ Who answers, and where, is the caller's business: an `Analyzer` at hand, or work
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from redaction.canonical import KeyedHash
 from redaction.documents import Document, Leaf
 from redaction.documents.joins import JoinedView, joined_views
 from redaction.documents.model import CODE_HINT, JOINED_HINT
 from redaction.errors import CollisionError
 from redaction.findings import Finding
 from redaction.models.propagate import propagate
-from redaction.operators import Scope, Taken, take_out
+from redaction.operators import Scope, Taken, TakeOut
 from redaction.places import place_of
 from redaction.plain_values import is_plain_date
 from redaction.profile import Profile
@@ -29,6 +29,8 @@ from redaction.span_cache import needs_analysis
 
 BY_PLACE = 1.0
 """The score of what a format says by its place."""
+
+_WHY = "place in the format"
 
 Answers = Sequence[tuple[Finding, ...]]
 
@@ -64,8 +66,15 @@ class Job:
         self._profile = profile
         self.leaves: list[Leaf] = [leaf for document in documents for leaf in document.leaves]
         self._asked: dict[tuple[str, str], int] = {}
-        operators = profile.operators.values()
-        self._strictest = max((each.strictness for each in operators), default=(0, 0, 0))
+        operators = profile.operators
+        strictest = max((each.strictness for each in operators.values()), default=(0, 0, 0))
+        self._whole = {
+            entity
+            for entity, operator in operators.items()
+            if operator.strictness >= strictest or operator.leaves_nothing_else(entity)
+        }
+        """Entities that go as a whole, whatever else a search might find in them."""
+        self._numbers: dict[tuple[str, str], int | None] = {}
         self._questions = [self._ask_about(leaf) for leaf in self.leaves]
         self._joined: list[tuple[int, JoinedView, int]] = []
         offset = 0
@@ -80,46 +89,71 @@ class Job:
         self.texts = [text for _, text in self._asked]
 
     def _ask_about(self, leaf: Leaf) -> int | None:
-        operator = self._profile.operators.get(leaf.entity) if leaf.entity else None
-        if operator is None:
+        entity = leaf.entity
+        if not entity or entity not in self._profile.operators:
             return self._ask(leaf.hint, leaf.text)
-        if (
-            operator.strictness >= self._strictest
-            or operator.leaves_nothing_else(leaf.entity)
-            or is_plain_date(leaf)
-        ):
-            # It goes as a whole, whatever else a search might find in it.
+        if entity in self._whole or is_plain_date(leaf):
             return None
         # What it is by its place no model knows better.
         return self._ask(CODE_HINT, leaf.text)
 
     def _ask(self, hint: str, text: str) -> int | None:
-        if not needs_analysis(text, self._profile, hint):
-            return None
-        return self._asked.setdefault((hint, text), len(self._asked))
+        key = hint, text
+        try:
+            return self._numbers[key]
+        except KeyError:
+            number = None
+        if needs_analysis(text, self._profile, hint):
+            number = self._asked[key] = len(self._asked)
+        self._numbers[key] = number
+        return number
 
     def findings(self, answers: Answers) -> list[tuple[Finding, ...]]:
         """Give the findings in each leaf, by what was found in `texts`."""
         wanted, threshold = self._profile.operators, self._profile.threshold
+        answers = [
+            spans if all(f.score >= threshold for f in spans) else _above(spans, threshold)
+            for spans in answers
+        ]
         found = [answers[number] if number is not None else () for number in self._questions]
+        by_place: dict[tuple[int, str], tuple[Finding, ...]] = {}
         for index, leaf in enumerate(self.leaves):
-            if leaf.entity in wanted and leaf.text:
-                whole = Finding(0, len(leaf.text), leaf.entity, BY_PLACE, "place in the format")
-                found[index] = (whole, *found[index])
+            entity = leaf.entity
+            if entity and leaf.text and entity in wanted:
+                known = len(leaf.text), entity
+                whole = by_place.get(known)
+                if whole is None:
+                    by_place[known] = whole = (Finding(0, *known, BY_PLACE, _WHY),)
+                found[index] = whole + found[index]
         for offset, view, number in self._joined:
             for finding in answers[number]:
                 for index, start, end in _parts(view, finding):
                     part = finding._replace(start=start, end=end, why=f"{finding.why}, joined")
                     found[offset + index] = (*found[offset + index], part)
         if "PERSON" in wanted:
-            more = propagate([leaf.text for leaf in self.leaves], found)
-            found = [
-                (*spans, *new) if new else spans for spans, new in zip(found, more, strict=True)
-            ]
-        return [
-            spans if all(f.score >= threshold for f in spans) else _above(spans, threshold)
-            for spans in found
-        ]
+            self._propagate(found)
+        return found
+
+    def _propagate(self, found: list[tuple[Finding, ...]]) -> None:
+        """Add the names that were found elsewhere, once for all leaves that are alike."""
+        alike: dict[tuple[str, tuple[Finding, ...]], list[int]] = {}
+        for index, (leaf, spans) in enumerate(zip(self.leaves, found, strict=True)):
+            if spans and len(spans) == 1 and spans[0].why == _WHY and leaf.entity != "PERSON":
+                # It goes as a whole, and tells no name.
+                continue
+            key = leaf.text, spans
+            known = alike.get(key)
+            if known is None:
+                alike[key] = [index]
+            else:
+                known.append(index)
+        more = propagate([text for text, _ in alike], [spans for _, spans in alike])
+        threshold = self._profile.threshold
+        for (key, indices), new in zip(alike.items(), more, strict=True):
+            added = _above(new, threshold)
+            if added:
+                for index in indices:
+                    found[index] = key[1] + added
 
     def entities(self, answers: Answers) -> set[str]:
         """Name the entities of the profile that are in the documents."""
@@ -133,7 +167,7 @@ class Job:
         found = self.findings(answers)
         results: list[Redacted] = []
         # In a record the same value stands in many places.
-        made: dict[tuple[object, ...], tuple[str, list[Taken]]] = {}
+        take_out, marks = TakeOut(self._profile, scope), KeyedHash(salt)
         offset = 0
         for document in self._documents:
             leaves = document.leaves
@@ -142,15 +176,11 @@ class Job:
             for index, leaf in enumerate(leaves):
                 spans = found[offset + index]
                 if spans:
-                    same = leaf.text, leaf.form, leaf.subject, spans
-                    known = made.get(same)
-                    if known is None:
-                        known = made[same] = take_out(leaf, spans, self._profile, scope)
-                    text, taken = known
+                    text, taken = take_out.of(leaf, spans)
                     if taken:
                         replaced[index] = text
                         result.taken[index] = taken
-                        _note(result, leaf, taken, salt)
+            _note(result, leaves, marks)
             result.content = document.rebuild(replaced)
             results.append(result)
             offset += len(leaves)
@@ -167,18 +197,23 @@ def _parts(view: JoinedView, finding: Finding) -> list[tuple[int, int, int]]:
     return touched if len(touched) > 1 else []
 
 
-def _above(spans: tuple[Finding, ...], threshold: float) -> tuple[Finding, ...]:
+def _above(spans: Sequence[Finding], threshold: float) -> tuple[Finding, ...]:
     return tuple([finding for finding in spans if finding.score >= threshold])
 
 
-def _note(result: Redacted, leaf: Leaf, taken: Sequence[Taken], salt: bytes) -> None:
-    place = place_of(leaf.pointer)
-    for item in taken:
-        result.places[place, item.entity] += 1
-        if item.reversible:
-            _remember(result.surrogates, item.replacement, item.digest, item.original)
-        value = "\0".join((place, item.entity, item.original)).encode("utf-8", "surrogatepass")
-        result.marks.append(hmac.digest(salt, value, hashlib.sha256).hex())
+def _note(result: Redacted, leaves: Sequence[Leaf], marks: KeyedHash) -> None:
+    """Note what was taken out of a document."""
+    counts: dict[tuple[str, str], int] = {}
+    for index, taken in result.taken.items():
+        place = place_of(leaves[index].pointer)
+        for item in taken:
+            key = place, item.entity
+            counts[key] = counts.get(key, 0) + 1
+            if item.reversible:
+                _remember(result.surrogates, item.replacement, item.digest, item.original)
+            value = f"{place}\0{item.entity}\0{item.original}".encode("utf-8", "surrogatepass")
+            result.marks.append(marks.digest(value).hex())
+    result.places = Counter(counts)
 
 
 def _remember(

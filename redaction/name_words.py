@@ -53,18 +53,21 @@ _NOBODY = word_set(
     google bing docker kubernetes postgres mysql redis mongo oracle linux unix windows mac macos
     ios ubuntu debian python ruby java kotlin swift rust go scala perl julia django flask rails
     react angular vue node json xml html css sql http https url uri jwt oauth github gitlab jira
-    slack zoom teams outlook gmail christmas thanksgiving easter halloween god jesus christ allah
-    bible koran quran internet english spanish french german chinese arabic hindi portuguese
-    russian italian japanese korean vietnamese latin medicare medicaid hipaa fda who nih cms
-    apollo mercury venus mars jupiter saturn neptune pluto the a an this that these those and or
-    but if in on at to of for with from by as is was are be it he she we they you his her our
-    their my your all any some no not so do does did has had have can could would should there
-    here then than when while which who whom what how why where also more most very just only
-    after before during since until about into over under per via upon each every both iban
-    aadhaar aadhar pan swift bic vat scan sample example test name address phone number account
-    mom dad mum mother father brother sister son daughter wife husband aunt uncle grandma grandpa
-    baby hello hi hey dear thanks thank regards sincerely cheers best kind warm yours please
-    sorry welcome monsieur madame note date subject re fwd cc bcc from to sent ok okay yes
+    slack zoom teams outlook gmail christmas thanksgiving easter halloween god jesus christ
+    allah bible koran quran internet english spanish french german chinese arabic hindi
+    portuguese russian italian japanese korean vietnamese latin medicare medicaid hipaa fda who
+    nih cms salesforce jupyter prometheus grafana terraform ansible airflow snowflake databricks
+    figma trello asana hubspot shopify stripe photoshop powerpoint elasticsearch kibana datadog
+    splunk mongodb postgresql tensorflow pytorch numpy pandas webpack nginx apollo mercury venus
+    mars jupiter saturn neptune pluto the a an this that these those and or but if in on at to
+    of for with from by as is was are be it he she we they you his her our their my your all any
+    some no not so do does did has had have can could would should there here then than when
+    while which who whom what how why where also more most very just only after before during
+    since until about into over under per via upon each every both iban aadhaar aadhar pan swift
+    bic vat scan sample example test name address phone number account mom dad mum mother father
+    brother sister son daughter wife husband aunt uncle grandma grandpa baby hello hi hey dear
+    thanks thank regards sincerely cheers best kind warm yours please sorry welcome monsieur
+    madame note date subject re fwd cc bcc from to sent ok okay yes
     """
 )
 
@@ -192,7 +195,10 @@ def _unlisted(value: str, folded: str, kinds: dict[str, int]) -> int:
 def _hyphenated(value: str, folded: str, kinds: dict[str, int]) -> int:
     parts = folded.split("-")
     each = [kinds.get(part, 0) for part in parts]
-    if value.islower() and all(kind & SURE_NAME for kind in each):
+    if any(kind & SURE_EPONYM for kind in each) and not any(kind & SURE_GIVEN for kind in each):
+        return SURE_EPONYM
+    known = all(kind & NAME or not kind for kind in each) and each[-1] & SURE_NAME
+    if value.islower() and known and not any(kind & (WORD | CLINICAL) for kind in each):
         return each[0] & (GIVEN | SURE_GIVEN | USUAL_GIVEN) | SURNAME | SURE_SURNAME
     if len(parts) == 2 and _KOREAN.issuperset(parts):
         return GIVEN | SURE_GIVEN | USUAL_GIVEN

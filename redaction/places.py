@@ -25,7 +25,14 @@ def place_of(pointer: str) -> str:
 
     A name that an agent made up, such as one of a person, becomes `*`.
     """
-    return "/".join([_told(part) for part in pointer[:400].split("/")])[:MAX_CHARS]
+    outer, slash, inner = pointer[:400].rpartition("/")
+    return (_all_told(outer) + slash + _told(inner))[:MAX_CHARS]
+
+
+@functools.lru_cache(maxsize=256)
+def _all_told(pointer: str) -> str:
+    """Tell what many pointers that follow one another begin with."""
+    return "/".join([_told(part) for part in pointer.split("/")])
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,9 +15,9 @@ PROSE = 2048
 """Characters that the language model sees at once."""
 
 _BREAKS = (
-    re.compile(r"\n\s*(?=\S)"),
-    re.compile(r"[.!?]\s+(?=\S)"),
-    re.compile(r"\s+(?=\S)"),
+    re.compile(r"\n[^\S\n]*+(?=\S)"),
+    re.compile(r"[.!?]\s++(?=\S)"),
+    re.compile(r"(?<!\s)\s++(?=\S)"),
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import functools
 import gc
 import logging
 import os
@@ -25,6 +26,7 @@ from redaction.analyzer import Analyzer
 from redaction.body_answer import answer_about
 from redaction.body_question import BodyQuestion
 from redaction.errors import RedactionError
+from redaction.giving_way import GivingWay
 from redaction.models import engine_settings
 
 _GARBAGE = 50_000
@@ -33,8 +35,15 @@ _GARBAGE = 50_000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
-def serve(analyzer: Analyzer, source: BinaryIO, sink: BinaryIO) -> int:
+LARGE = 64 * 1024
+"""Bytes of a frame beyond which its work gives way to that on others."""
+
+
+def serve(
+    analyzer: Analyzer, source: BinaryIO, sink: BinaryIO, giving_way: GivingWay | None = None
+) -> int:
     """Answer frames until the source ends; gives the exit status."""
+    giving_way = giving_way or GivingWay()
     while True:
         try:
             frame = protocol.read_frame(source)
@@ -44,7 +53,10 @@ def serve(analyzer: Analyzer, source: BinaryIO, sink: BinaryIO) -> int:
             return 1
         if frame is None:
             return 0
-        _send(sink, answer(analyzer, frame))
+        if len(frame) > LARGE:
+            _send(sink, giving_way.do(functools.partial(answer, analyzer, frame)))
+        else:
+            _send(sink, answer(analyzer, frame))
         if gc.get_freeze_count() == 0:
             # Models and patterns are there now and stay; to look through them takes long.
             gc.collect()
@@ -81,6 +93,7 @@ def _send(sink: BinaryIO, frame: bytes) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the worker."""
+    giving_way = GivingWay()
     _harden()
     # A large document makes many objects that are no garbage before it is done.
     gc.set_threshold(_GARBAGE, 20, 20)
@@ -90,7 +103,7 @@ def main(arguments: list[str]) -> int:
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)
     with suppress(BrokenPipeError):
-        return serve(_analyzer(arguments), sys.stdin.buffer, sink)
+        return serve(_analyzer(arguments), sys.stdin.buffer, sink, giving_way)
     return 0
 
 

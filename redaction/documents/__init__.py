@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from redaction.documents import ccda, fhir_xml
@@ -55,6 +56,7 @@ __all__ = [
 ]
 
 _TABLES = ("/csv", "/tab-separated-values")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def parse_document(
@@ -121,8 +123,10 @@ def _json_lines(body: bytes, reading: Reading) -> Document:
 
 def _file(body: bytes, media: MediaType, opaque: Opaque) -> Document | None:
     """Read a body that is a file by its first bytes or its type; None for one that is text."""
-    found = kind_of_content(body)
-    kind = found or kind_of_type(media.type)
+    kind = kind_of_content(body)
+    if not kind and not _is_text(body):
+        # Of a text that only says it is a picture nothing must go unsearched.
+        kind = kind_of_type(media.type)
     if not kind:
         return None
     try:
@@ -135,6 +139,13 @@ def _file(body: bytes, media: MediaType, opaque: Opaque) -> Document | None:
         if opaque == "pass":
             return OpaqueDocument(body)
         raise
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        return _CONTROL.search(body.decode("utf-8")) is None
+    except UnicodeDecodeError:
+        return looks_like_json(body)
 
 
 def _xml(body: bytes, charset: str, reading: Reading) -> Document:

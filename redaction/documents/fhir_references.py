@@ -14,7 +14,7 @@ from redaction.documents.fhir_values import (
     URN,
     is_plain_system,
 )
-from redaction.documents.model import CODE_HINT, Leaf, Relabelled
+from redaction.documents.model import CODE_HINT, Leaf, Relabelled, Template
 from redaction.documents.url import UrlDocument
 from redaction.field_names import NAME_HINT
 
@@ -26,34 +26,44 @@ def add_reference(
     walk: JsonWalk, text: str, pointer: str, subject: str, unresolved: str = ""
 ) -> None:
     """Add a reference; `unresolved` is what its id is where nothing says what it refers to."""
+    key = text, unresolved
+    template = walk.references.get(key)
+    if template is None:
+        template = _template(walk, text, unresolved)
+        if template is None:
+            add_target(walk, text, pointer, subject)
+            return
+        walk.references[key] = template
+    if template.leaves:
+        walk.add_template(template, pointer, subject)
+
+
+def _template(walk: JsonWalk, text: str, unresolved: str) -> Template | None:
+    """Give how a reference becomes leaves; None for one that is a request."""
+    nothing = Template((), ())
     ids = schema().ids
     known = walk.names.get(text)
     match = REFERENCE.fullmatch(text)
     if match is not None and match["type"] in schema().resources:
         entity = ids.get(match["type"], "")
         if entity:
-            _add_parts(walk, match, pointer, subject, entity)
-            return
+            return _parts_of(match, entity)
     elif text[:1] == "#" and known is not None:
         entity = ids.get(known.partition("/")[0], "")
         if entity and len(text) > 1:
-            walk.add_parts(("#", Leaf(pointer, text[1:], "id", entity, "id", subject)))
-            return
+            return Template(("#", 0), ((text[1:], "id", entity, "id"),))
     elif (urn := URN.fullmatch(text)) is not None:
         target = (known or "").partition("/")[0]
         entity = ids.get(target, "" if known else unresolved)
         if entity:
             start = urn.start("id")
-            leaf = Leaf(pointer, urn["id"], "id", entity, "id", subject)
-            walk.add_parts((text[:start], leaf))
-        elif not THING.fullmatch(text):
-            walk.add(Leaf(pointer, text, CODE_HINT, "", "uri", subject))
-        return
+            return Template((text[:start], 0), ((urn["id"], "id", entity, "id"),))
+        return nothing if THING.fullmatch(text) else Template((), ((text, CODE_HINT, "", "uri"),))
     elif "?" in text:
-        add_target(walk, text, pointer, subject)
-        return
-    if not THING.fullmatch(text):
-        walk.add(Leaf(pointer, text, CODE_HINT, "", "reference", subject))
+        return None
+    if THING.fullmatch(text):
+        return nothing
+    return Template((), ((text, CODE_HINT, "", "reference"),))
 
 
 def add_target(walk: JsonWalk, text: str, pointer: str, subject: str) -> None:
@@ -61,7 +71,7 @@ def add_target(walk: JsonWalk, text: str, pointer: str, subject: str) -> None:
     match = REFERENCE.fullmatch(text)
     ids = schema().ids
     if match is not None and match["type"] in ids and "?" not in text:
-        _add_parts(walk, match, pointer, subject, ids[match["type"]])
+        walk.add_template(_parts_of(match, ids[match["type"]]), pointer, subject)
     elif "?" in text:
         _add_url(walk, text, pointer, subject, bytes.decode)
     elif not PLAIN_CODE.fullmatch(text):
@@ -73,18 +83,19 @@ def add_query(walk: JsonWalk, text: str, pointer: str, subject: str) -> None:
     _add_url(walk, "?" + text, pointer, subject, lambda body: body.decode()[1:])
 
 
-def _add_parts(
-    walk: JsonWalk, match: re.Match[str], pointer: str, subject: str, entity: str
-) -> None:
-    pieces: list[str | Leaf] = [f"{match['before']}{match['type']}/"]
-    if match["before"] and not is_plain_system(match["before"]):
+def _parts_of(match: re.Match[str], entity: str) -> Template:
+    kind, before, after = f"{match['type']}/", match["before"], match["after"]
+    pieces: list[str | int] = [f"{before}{kind}"]
+    leaves = [(match["id"], "id", entity, "id")]
+    if before and not is_plain_system(before):
         # The address of a server may hold anything.
-        pieces = [Leaf(pointer, match["before"], CODE_HINT, "", "", subject)]
-        pieces.append(f"{match['type']}/")
-    pieces.append(Leaf(pointer, match["id"], "id", entity, "id", subject))
-    if match["after"]:
-        pieces.append(Leaf(pointer, match["after"], CODE_HINT, "", "", subject))
-    walk.add_parts(tuple(pieces))
+        pieces = [0, kind]
+        leaves.insert(0, (before, CODE_HINT, "", ""))
+    pieces.append(len(leaves) - 1)
+    if after:
+        pieces.append(len(leaves))
+        leaves.append((after, CODE_HINT, "", ""))
+    return Template(tuple(pieces), tuple(leaves))
 
 
 def _add_url(

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from redaction.documents.json_walk import JsonWalk, Nested
 
 _POINTER_CHARS = 200
+_LONG = 1e6
+"""From here on a number is long enough to be somebody's."""
 
 
 class FhirWalk:
@@ -99,8 +101,10 @@ class FhirWalk:
                     if type(named) is not str:
                         named = full.replace(":", "/").rpartition("/")[2]
                     names[full] = f"{inner.get('resourceType')}/{named}"
+            self._walk.references.clear()
         for inner in dicts(value.get("contained")):
             names[f"#{inner.get('id')}"] = f"{inner.get('resourceType')}/{inner.get('id')}"
+            self._walk.references.clear()
 
     def _canonical(self, reference: str) -> str:
         known = self._walk.names.get(reference)
@@ -170,11 +174,23 @@ class FhirWalk:
                 leaves.append(Leaf(f"{pointer}/{name}", item, hint, entity, form, subject))
                 tokens.append(token)
                 continue
+            if act == 8 and type(item) is str:
+                token += 1
+                walk.token = token
+                unresolved = entity or self._patient_like
+                add_reference(walk, item, f"{pointer}/{name}", subject, unresolved)
+                continue
+            if act == 5 and type(item) is float and not self._old and -_LONG < item < _LONG:
+                token += 1
+                continue
             walk.token = token
             if type(item) is dict:
                 place = f"{pointer}/{name}"
+                handler = handlers.get(act)
                 if act == 6:
                     self._fields(item, plans[step.type], place)
+                elif handler is not None:
+                    handler(item, step, place)
                 else:
                     self._object(item, step, place, value)
             elif type(item) is list:

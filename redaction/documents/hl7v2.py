@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import yaml
@@ -12,8 +12,8 @@ import yaml
 from redaction.documents.attachments import open_payload
 from redaction.documents.contents import type_of_suffix
 from redaction.documents.fhir_schema import FOLDER, schema
-from redaction.documents.model import CODE_HINT, Leaf, Reading
-from redaction.documents.spliced import SplicedText
+from redaction.documents.model import CODE_HINT, Reading
+from redaction.documents.spliced import Part, SplicedText
 from redaction.documents.text import codec_of
 from redaction.errors import UnsupportedDocument
 
@@ -94,7 +94,10 @@ class Hl7Document:
         self._text = SplicedText(text)
         self._rules = rules()
         self._subject = ""
+        # In a file of messages the same values stand in the same fields.
+        self._columns: dict[tuple[Delimiters, str], dict[int | str, dict[str, list[Part]]]] = {}
         self._read(text)
+        self._columns.clear()
         self.leaves = self._text.leaves
 
     def rebuild(self, replaced: Mapping[int, str]) -> bytes:
@@ -126,80 +129,99 @@ class Hl7Document:
             self._segment(line, match.start(), name, signs)
 
     def _segment(self, line: str, start: int, name: str, signs: Delimiters) -> None:
-        fields = list(_cut(line, signs.field, 0, len(line)))
-        known = self._rules.segments.get(name)
-        # In a header the first field is the delimiter itself.
-        offset = 1 if name in _HEADERS else 0
         if line[3:4] != signs.field and len(line) > 3:
             # A line that a text was broken into.
-            self._value(line, start, 0, len(line), name, 0, "text", signs)
+            self._add([(start, self._value(line, 0, name, 0, "text", signs, 1))], signs)
             return
-        observed = _plain(line, fields, 2) if name == "OBX" else ""
-        old = name == "OBX" and self._is_age(line, fields, signs)
-        for number, (first, last) in enumerate(fields):
-            position = number + offset
-            if first == last or number == 0 or (offset and number == 1):
-                continue
-            if name == "OBX" and position == 5:
-                if observed == "ED":
-                    self._encapsulated(line, start, first, last, signs)
-                    continue
-                kind = self._rules.observations.get(observed, "TEXT")
-            else:
-                kind = "TEXT" if known is None else known.get(position, "TEXT")
-            if old and position == 5 and kind == "CODE":
-                self._value(line, start, first, last, name, position, "AGE", signs)
-                continue
-            for one, other in _cut(line, signs.repetition, first, last):
-                self._repetition(line, start, one, other, name, position, kind, signs)
+        fields = line.split(signs.field)
+        columns = self._columns.setdefault((signs, name), {})
+        # In a header the first field is the delimiter itself.
+        offset = 1 if name in _HEADERS else 0
+        of_value = _VALUE if name == "OBX" else -1
+        found: list[tuple[int, Sequence[Part]]] = []
+        at = start
+        for number, field in enumerate(fields):
+            if field and number > offset:
+                column: int | str = number
+                if number == of_value:
+                    column = self._observed(fields, signs)
+                    if column == "ED":
+                        self._add(found, signs)
+                        found = []
+                        self._encapsulated(field, at, signs)
+                        at += len(field) + 1
+                        continue
+                known = columns.get(column)
+                if known is None:
+                    known = columns[column] = {}
+                parts = known.get(field)
+                if parts is None:
+                    position = number + offset
+                    kind = column if isinstance(column, str) else self._kind(name, position)
+                    parts = known[field] = self._parts(field, name, position, kind, signs)
+                if parts:
+                    found.append((at, parts))
+            at += len(field) + 1
+        self._add(found, signs)
 
-    def _repetition(
-        self,
-        line: str,
-        start: int,
-        first: int,
-        last: int,
-        name: str,
-        position: int,
-        kind: str,
-        signs: Delimiters,
-    ) -> None:
-        parts = self._rules.types[kind]
-        components = list(_cut(line, signs.component, first, last))
-        entity = ""
-        if kind == "CX":
-            entity = self._identifier(line, components, f"{name}-{position}")
-        for number, (one, other) in enumerate(components, 1):
-            what = parts.get(number, "text" if kind == "TEXT" else "code")
-            if what == "IDENTIFIER":
-                what = entity
-            if kind == "XTN" and number == 1 and "@" in line[one:other]:
-                what = "EMAIL_ADDRESS"
-            for begin, end in _cut(line, signs.sub, one, other):
-                self._value(line, start, begin, end, name, position, what, signs, number)
+    def _add(self, found: Sequence[tuple[int, Sequence[Part]]], signs: Delimiters) -> None:
+        self._text.add_parts(found, self._subject, _writer(signs))
+
+    def _kind(self, name: str, position: int) -> str:
+        known = self._rules.segments.get(name)
+        return "TEXT" if known is None else known.get(position, "TEXT")
+
+    def _observed(self, fields: list[str], signs: Delimiters) -> str:
+        """Give what kind of value an observation has."""
+        if fields[2] == "ED":
+            return "ED"
+        kind = self._rules.observations.get(fields[2], "TEXT")
+        return "AGE" if kind == "CODE" and self._is_age(fields, signs) else kind
+
+    def _parts(
+        self, field: str, name: str, position: int, kind: str, signs: Delimiters
+    ) -> list[Part]:
+        """Give the values of a field, which are the same wherever it stands."""
+        if kind == "AGE":
+            return self._value(field, 0, name, position, "AGE", signs, 1)
+        types = self._rules.types[kind]
+        others = "text" if kind == "TEXT" else "code"
+        found: list[Part] = []
+        at = 0
+        for repetition in field.split(signs.repetition):
+            components = repetition.split(signs.component)
+            entity = self._identifier(components, f"{name}-{position}") if kind == "CX" else ""
+            for number, component in enumerate(components, 1):
+                what = types.get(number, others)
+                if what == "IDENTIFIER":
+                    what = entity
+                if kind == "XTN" and number == 1 and "@" in component:
+                    what = "EMAIL_ADDRESS"
+                for piece in component.split(signs.sub):
+                    found += self._value(piece, at, name, position, what, signs, number)
+                    at += len(piece) + 1
+        return found
 
     def _value(
         self,
-        line: str,
-        start: int,
+        raw: str,
         begin: int,
-        end: int,
         name: str,
         position: int,
         what: str,
         signs: Delimiters,
-        component: int = 1,
-    ) -> None:
-        raw = line[begin:end]
+        component: int,
+    ) -> list[Part]:
+        """Give a value as the one leaf that it is, or none."""
         # Two quotes say that there is no value.
         if not raw or raw == '""':
-            return
+            return []
         text = unescape(raw, signs)
         hint = f"{name}-{position}" if position else name
         entity = form = ""
         if what == "code":
             if _PLAIN.fullmatch(text):
-                return
+                return []
             hint = CODE_HINT
         elif what == "date":
             form = "compact-datetime"
@@ -218,60 +240,54 @@ class Hl7Document:
         elif what != "text":
             entity = what
         pointer = f"/{name}-{position}.{component}" if position else f"/{name[:3]}"
-        leaf = Leaf(pointer, text, hint, entity, form, self._subject)
-        self._text.add(start + begin, start + end, leaf, lambda new: escape(new, signs))
+        return [Part(begin, begin + len(raw), (pointer, text, hint, entity, form))]
 
-    def _identifier(self, line: str, components: list[tuple[int, int]], place: str) -> str:
+    def _identifier(self, components: list[str], place: str) -> str:
         if len(components) > 4:
-            first, last = components[4]
-            entity: str | None = schema().types.get(line[first:last])
+            entity: str | None = schema().types.get(components[4])
             if entity is not None:
                 return entity
         return self._rules.identifiers.get(place, "UNIQUE_ID")
 
-    def _is_age(self, line: str, fields: list[tuple[int, int]], signs: Delimiters) -> bool:
-        code = _plain(line, fields, 3).partition(signs.component)[0]
-        unit = _plain(line, fields, 6).partition(signs.component)[0]
+    def _is_age(self, fields: list[str], signs: Delimiters) -> bool:
+        code = _field(fields, 3).partition(signs.component)[0]
+        unit = _field(fields, 6).partition(signs.component)[0]
         return code in schema().ages and unit.lower() in _AGE_UNITS
 
-    def _encapsulated(
-        self, line: str, start: int, first: int, last: int, signs: Delimiters
-    ) -> None:
+    def _encapsulated(self, field: str, at: int, signs: Delimiters) -> None:
         """Add the file that an observation carries (data type ED)."""
-        parts = list(_cut(line, signs.component, first, last))
+        parts = field.split(signs.component)
         if self._reading is not None and len(parts) >= 5:
-            words = [unescape(line[one:other], signs) for one, other in parts[:4]]
-            data = line[parts[4][0] : parts[4][1]]
+            words = [unescape(part, signs) for part in parts[:4]]
             declared = type_of_suffix(words[2]) or _ED_TYPES.get(words[1].lower(), "")
             if words[3].lower() in ("base64", "64"):
-                file = open_payload("data", data, declared or "text/plain", self._reading)
+                file = open_payload("data", parts[4], declared or "text/plain", self._reading)
                 if file is not None:
-                    one, other = start + parts[4][0], start + parts[4][1]
+                    start = at + sum(map(len, parts[:4])) + 4
+                    end = start + len(parts[4])
                     self._text.add_document(
-                        one, other, file.document, file.encode, "/OBX-5", self._subject
+                        start, end, file.document, file.encode, "/OBX-5", self._subject
                     )
                     parts = parts[:4]
-        for number, (one, other) in enumerate(parts, 1):
+        for number, part in enumerate(parts, 1):
             what = "code" if number < 5 else "text"
-            self._value(line, start, one, other, "OBX", 5, what, signs, number)
+            self._add([(at, self._value(part, 0, "OBX", 5, what, signs, number))], signs)
+            at += len(part) + 1
 
+
+_VALUE = 5
+"""The field of OBX that holds what was observed."""
 
 _ED_TYPES = {"text": "text/plain", "image": "image/unknown", "audio": "audio/unknown"}
 
 
-def _plain(line: str, fields: list[tuple[int, int]], position: int) -> str:
-    return line[slice(*fields[position])] if len(fields) > position else ""
+def _field(fields: list[str], position: int) -> str:
+    return fields[position] if len(fields) > position else ""
 
 
-def _cut(text: str, sign: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Give start and end of what stands between signs."""
-    while True:
-        at = text.find(sign, start, end)
-        if at < 0:
-            yield start, end
-            return
-        yield start, at
-        start = at + 1
+@functools.lru_cache(maxsize=64)
+def _writer(signs: Delimiters) -> Callable[[str], str]:
+    return lambda new: escape(new, signs)
 
 
 def _subjects(lines: list[str]) -> list[str]:
@@ -337,8 +353,15 @@ def unescape(text: str, signs: Delimiters) -> str:
     return pattern.sub(plain, text)
 
 
+@functools.lru_cache(maxsize=64)
+def _signs_in(signs: Delimiters) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(rf"[\0-\x1f{re.escape(''.join(signs))}]").search
+
+
 def escape(text: str, signs: Delimiters) -> str:
     """Write a text so that no sign of it is a delimiter and no line of it a segment."""
+    if _signs_in(signs)(text) is None and text != '""':
+        return text
     pieces: list[str] = []
     names = {
         signs.escape: "E",

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import jiter
@@ -18,6 +19,7 @@ from redaction.errors import RedactionError, UnsupportedDocument
 __all__ = ["JsonDocument", "JsonLinesDocument", "inner_fields", "number_text"]
 
 _QUOTE = 0x22
+_SPECIAL = frozenset('"\\')
 
 # Only for text that is known to be JSON: strings and numbers, in order.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9][-+.0-9eE]*+', re.DOTALL)
@@ -180,11 +182,12 @@ def _splice(body: bytes, count: int, texts: Mapping[int, str]) -> bytes:
     pieces: list[bytes] = []
     position = found = 0
     names: Counter[str] = Counter()
-    for token, match in enumerate(_TOKEN.finditer(body)):
-        found += 1
-        text = texts.get(token)
-        if text is None:
-            continue
+    matches = _TOKEN.finditer(body)
+    for token in sorted(texts):
+        match = next(islice(matches, token - found, None), None)
+        if match is None:
+            break
+        found, text = token + 1, texts[token]
         start, end = match.span()
         pieces.append(body[position:start])
         position = end
@@ -196,14 +199,20 @@ def _splice(body: bytes, count: int, texts: Mapping[int, str]) -> bytes:
             if names[text] > 1:
                 # Two members must not come to share a name: one of them would be lost.
                 text = f"{text}#{names[text]}"
-        pieces.append(json.dumps(text, ensure_ascii=not text.isprintable()).encode())
-    if found != count:
+        pieces.append(_written(text))
+    if found + sum(1 for _ in matches) != count:
         raise RedactionError("The body could not be put together again.")
     pieces.append(body[position:])
     result = b"".join(pieces)
     if names:
         _parse(result)
     return result
+
+
+def _written(text: str) -> bytes:
+    if text.isprintable() and _SPECIAL.isdisjoint(text):
+        return b'"%s"' % text.encode()
+    return json.dumps(text, ensure_ascii=not text.isprintable()).encode()
 
 
 def _number(text: str) -> bytes:

@@ -12,7 +12,7 @@ from redaction.documents.dicom import DicomWalk, looks_like_dicom
 from redaction.documents.fhir_schema import schema
 from redaction.documents.fhir_walk import FhirWalk
 from redaction.documents.inside import BEGINNINGS, MIXED_LEAST, open_text
-from redaction.documents.model import MAX_LEAVES, Document, Leaf, Reading
+from redaction.documents.model import MAX_LEAVES, Document, Leaf, Reading, Template
 from redaction.errors import UnsupportedDocument
 from redaction.field_names import NAME_HINT
 
@@ -60,6 +60,8 @@ class JsonWalk:
         """URIs of well-known vocabularies that were met."""
         self.names: dict[str, str] = {}
         """What references of FHIR stand for: `Patient/1` for the `fullUrl` of a patient."""
+        self.references: dict[tuple[str, str], Template] = {}
+        """What references were met, of which a record has the same few again and again."""
 
     def add(self, leaf: Leaf) -> None:
         """Add a leaf that is the whole of the present token."""
@@ -78,6 +80,13 @@ class JsonWalk:
                 made.append(number)
                 number += 1
         self.special[self.token] = Parts(first, tuple(made))
+
+    def add_template(self, template: Template, pointer: str, subject: str) -> None:
+        """Add the leaves of a text that was met before."""
+        if template.pieces:
+            self.special[self.token] = Parts(len(self.leaves), template.pieces)
+        for words in template.leaves:
+            self.add(Leaf(pointer, *words, subject))
 
     def nest(
         self,

@@ -48,6 +48,15 @@ class Leaf(NamedTuple):
     """Whose record it stands in, where the format says so: dates of one patient move together."""
 
 
+class Template(NamedTuple):
+    """How a text becomes leaves, wherever it stands."""
+
+    pieces: tuple[str | int, ...]
+    """Fixed text, and numbers of leaves; none for a text that is one leaf, or none."""
+    leaves: tuple[tuple[str, str, str, str], ...]
+    """Text, hint, entity and form of each leaf."""
+
+
 class Document(Protocol):
     """Something with texts in it that can be put together again."""
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from redaction.documents.model import MAX_LEAVES, Document, Leaf
 from redaction.errors import UnsupportedDocument
 
 Write = Callable[[str], str]
+
+
+class Part(NamedTuple):
+    """A leaf of a stretch of text, but for whose record it stands in."""
+
+    start: int
+    end: int
+    """Where it stands in the stretch."""
+    words: tuple[str, str, str, str, str]
+    """Its pointer, text, hint, entity and form."""
 
 
 class SplicedText:
@@ -23,6 +34,20 @@ class SplicedText:
         """Add a leaf; raises `UnsupportedDocument` where there are too many."""
         self.leaves.append(leaf)
         self._places.append((start, end, write))
+        self._check()
+
+    def add_parts(
+        self, stretches: Sequence[tuple[int, Sequence[Part]]], subject: str, write: Write
+    ) -> None:
+        """Add the leaves of stretches, each from a place on; raises `UnsupportedDocument`."""
+        leaves, places = self.leaves, self._places
+        for at, parts in stretches:
+            for start, end, words in parts:
+                leaves.append(Leaf(*words, subject))
+                places.append((at + start, at + end, write))
+        self._check()
+
+    def _check(self) -> None:
         if len(self.leaves) > MAX_LEAVES:
             raise UnsupportedDocument(f"The body has more than {MAX_LEAVES} texts.")
 
@@ -55,8 +80,9 @@ class SplicedText:
             start, end, write = self._places[index]
             written.append((start, end, write(text)))
         pieces: list[str] = []
-        position = 0
+        old, position = self.text, 0
         for start, end, text in sorted(written):
-            pieces += [self.text[position:start], text]
+            pieces += old[position:start], text
             position = end
-        return "".join([*pieces, self.text[position:]])
+        pieces.append(old[position:])
+        return "".join(pieces)

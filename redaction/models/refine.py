@@ -183,6 +183,8 @@ def person_score(text: str, words: list[Word], lower: bool = True) -> float:
         unlisted = len(full) > 1 and not any(word.has(WORD | TERM) for word in full)
         return FAIR if text.islower() and unlisted else DOUBTFUL
     if len(full) == 1:
+        if not told and full[0].has(EPONYM) and _is_listed(text, start, end):
+            return DOUBTFUL
         if not told and _is_code_word(text, start, end):
             return DOUBTFUL
         if full[0].has(EPONYM) and _NUMBER_NEXT.match(text, end) is not None:
@@ -204,6 +206,24 @@ def person_score(text: str, words: list[Word], lower: bool = True) -> float:
 
 
 _NUMBER_NEXT = re.compile(r"[ ]{0,2}[0-9]")
+
+
+_LISTED_BEFORE = re.compile(
+    r"([^\W\d_]{3,20})(?:,[ ](?:and[ ])?|[ ](?:and|or|vs\.?|versus)[ ]|/)\Z"
+)
+_LISTED_BEHIND = re.compile(r"(?:,[ ](?:and[ ])?|[ ](?:and|or|vs\.?|versus)[ ]|/)([^\W\d_]{3,20})")
+
+
+def _is_listed(text: str, start: int, end: int) -> bool:
+    """Tell whether another eponym stands beside an eponym: "Addison, Sjogren, Raynaud"."""
+    before = _LISTED_BEFORE.search(text, max(0, start - 32), start)
+    behind = _LISTED_BEHIND.match(text, end)
+    kinds = kinds_of_words()
+    return any(
+        kinds.get(fold(match[1]), 0) & (EPONYM | SURE_EPONYM)
+        for match in (before, behind)
+        if match is not None
+    )
 
 
 def _is_code_word(text: str, start: int, end: int) -> bool:

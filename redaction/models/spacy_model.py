@@ -35,7 +35,9 @@ class SpacyModel:
         self.language = language
         self._ner = FastNer(_load(language, model))
 
-    def find(self, texts: Sequence[str]) -> Iterator[list[Finding]]:
+    def find(
+        self, texts: Sequence[str], known: Sequence[Sequence[Finding]] | None = None
+    ) -> Iterator[list[Finding]]:
         """Give the findings of each text, which should be of a few kilobytes."""
         entities = self._ner.find([truecase(text) for text in texts])
         for text, named in zip(texts, entities, strict=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from redaction.operators.encrypt import decrypt, encrypt, encrypted_tokens
-from redaction.operators.take_out import HASH_DIGITS, take_out
+from redaction.operators.take_out import HASH_DIGITS, TakeOut, take_out
 from redaction.scope import Scope, Taken
 from redaction.surrogates import check_collisions
 
 __all__ = [
     "HASH_DIGITS",
     "Scope",
+    "TakeOut",
     "Taken",
     "check_collisions",
     "decrypt",

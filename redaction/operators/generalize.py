@@ -49,12 +49,20 @@ _YOUNG_WORDS = re.compile(
     r"|thirty|forty|fifty|sixty|seventy|eighty)\b",
     re.IGNORECASE,
 )
+_MADE_LESS = frozenset({"LOCATION", "DATE_TIME", "AGE", "IP_ADDRESS"})
+"""Entities of which something is left."""
+
 _YEAR_DIGITS, _CENTURIES = 4, ("18", "19", "20")
 _IP4_BITS, _IP6_BITS = 24, 48
 
 
 def generalize(operator: Operator, entity: str, value: str, scope: Scope, form: str) -> str:
     """Give what may be left of a value; where nothing may, the entity's name."""
+    if entity == "DATE_TIME" and form in DATE_FORMS and _begins(value) and matches(form, value):
+        # It has no disguise, for its form leaves no room for one.
+        return _year_told(int(value[:_YEAR_DIGITS]), scope, form)
+    if entity not in _MADE_LESS:
+        return f"<{entity}>"
     text = plain(value).strip()
     match entity:
         case "LOCATION":
@@ -63,10 +71,8 @@ def generalize(operator: Operator, entity: str, value: str, scope: Scope, form: 
             return _date(operator, text, scope, form)
         case "AGE":
             return _age(text)
-        case "IP_ADDRESS":
-            return _address(text)
         case _:
-            return f"<{entity}>"
+            return _address(text)
 
 
 def _location(text: str) -> str:
@@ -105,7 +111,7 @@ def _is_street(part: str) -> bool:
 
 
 def _date(operator: Operator, text: str, scope: Scope, form: str) -> str:
-    if form in DATE_FORMS and text[:2] in _CENTURIES and matches(form, text):
+    if form in DATE_FORMS and _begins(text) and matches(form, text):
         return _told({int(text[:_YEAR_DIGITS])}, scope, form)
     years = {date.year for date in read_dates(text, day_first=operator.day_first).dates}
     years |= {int(match[0]) for match in _YEAR.finditer(text)}
@@ -113,10 +119,18 @@ def _date(operator: Operator, text: str, scope: Scope, form: str) -> str:
     return _told(years, scope, form)
 
 
+def _begins(text: str) -> bool:
+    return text[:2] in _CENTURIES
+
+
 def _told(years: set[int], scope: Scope, form: str) -> str:
     if len(years) != 1:
         return "<DATE_TIME>"
     (year,) = years
+    return _year_told(year, scope, form)
+
+
+def _year_told(year: int, scope: Scope, form: str) -> str:
     if scope.today is not None and year <= scope.today.year - OVER:
         # Whoever was there then is 90 or older, or will be this year.
         last = f"{scope.today.year - OVER:04}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from redaction.canonical import canonical
+from redaction.canonical import canonical, keyed
 from redaction.date_shift import shift_date
 from redaction.documents.model import Leaf
 from redaction.findings import Finding
@@ -24,8 +22,69 @@ HASH_DIGITS = 12
 """Hexadecimal digits of a pseudonym: 48 bits."""
 
 
+_BY_SUBJECT = frozenset({OperatorKind.SHIFT_DATE, OperatorKind.SURROGATE})
+"""Operators that do not do the same to the dates of two subjects."""
+
+Made = tuple[str, list[Taken]]
+"""The new text of a leaf, and what was taken out of it."""
+
+
+class TakeOut:
+    """Takes a profile's entities out of leaves; what is made of a value is made once."""
+
+    def __init__(self, profile: Profile, scope: Scope) -> None:
+        self._profile, self._scope = profile, scope
+        self._whole: dict[tuple[str, str, str, str], Made] = {}
+        self._others: dict[tuple[str, str, str, tuple[Finding, ...]], Made] = {}
+
+    def of(self, leaf: Leaf, findings: tuple[Finding, ...]) -> Made:
+        """Give the new text of a leaf, and what was taken out; raises `CollisionError`.
+
+        What is given stands for all leaves of this text, and is not to be changed.
+        """
+        if len(findings) == 1:
+            [only] = findings
+            text = leaf.text
+            if only.start == 0 and only.end == len(text) and "[[" not in text:
+                return self._of_whole(leaf, only)
+        key = leaf.text, leaf.form, leaf.subject, findings
+        made = self._others.get(key)
+        if made is None:
+            made = self._others[key] = take_out(leaf, findings, self._profile, self._scope)
+        return made
+
+    def _of_whole(self, leaf: Leaf, finding: Finding) -> Made:
+        """Take out a text that is one value, as nearly all texts of a record are."""
+        entity, text, form = finding.entity, leaf.text, leaf.form
+        operator = self._profile.operators.get(entity)
+        if operator is None or finding.score < self._profile.threshold or not text:
+            return text, []
+        dated = entity == "DATE_TIME" and operator.kind in _BY_SUBJECT
+        key = text, entity, form, leaf.subject if dated else ""
+        made = self._whole.get(key)
+        if made is None:
+            made = self._whole[key] = _whole(text, entity, operator, leaf, self._scope)
+        return made
+
+
+def _whole(text: str, entity: str, operator: Operator, leaf: Leaf, scope: Scope) -> Made:
+    if text in scope.given:
+        return text, []
+    reversible, digest = False, ""
+    if operator.kind is OperatorKind.SURROGATE:
+        new, digest, reversible = surrogate(operator, entity, text, scope, leaf.subject, leaf.form)
+    else:
+        new = _apply(operator, entity, text, leaf, scope)
+    if new == text:
+        return text, []
+    fitted = fit(leaf.form, new, text, scope.key)
+    if fitted != new:
+        reversible = reversible and leaf.form in _KEEPS_APART
+    return fitted, [Taken(entity, text, fitted, 0, len(text), reversible, digest)]
+
+
 def take_out(
-    leaf: Leaf, findings: Iterable[Finding], profile: Profile, scope: Scope
+    leaf: Leaf, findings: Sequence[Finding], profile: Profile, scope: Scope
 ) -> tuple[str, list[Taken]]:
     """Take the profile's entities out of a leaf; gives its new text, and what was taken out.
 
@@ -102,6 +161,5 @@ def _apply(operator: Operator, entity: str, value: str, leaf: Leaf, scope: Scope
 
 
 def _hash(entity: str, value: str, key: bytes) -> str:
-    message = f"{entity}\0{canonical(value, entity)}".encode("utf-8", "surrogatepass")
-    digest = hmac.digest(key, message, hashlib.sha256).hex()
+    digest = keyed(key, entity, canonical(value, entity)).hex()
     return f"<{entity}:{digest[:HASH_DIGITS]}>"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from redaction.custom import CustomSpec
+from redaction.custom import CustomSpec, custom_spec, spec_of
 from redaction.recognizers.base import (
     CONTEXT_FLOOR,
     CONTEXT_GAIN,
@@ -13,6 +15,7 @@ from redaction.recognizers.base import (
     near,
     word_pattern,
 )
+from redaction.search import Search
 
 
 class CustomRecognizer(Recognizer):
@@ -36,3 +39,18 @@ class CustomRecognizer(Recognizer):
             if self._context is not None and near(self._context, text, start, end):
                 score = min(max(score + CONTEXT_GAIN, CONTEXT_FLOOR), 1.0)
             yield start, end, score
+
+
+def custom_recognizer(item: Mapping[str, Any] | str) -> Recognizer:
+    """Make a Presidio recogniser of one; needs Presidio, which takes a moment to load."""
+    return CustomRecognizer(custom_spec(json.loads(item) if isinstance(item, str) else item))
+
+
+def recognizers_of(search: Search) -> list[Recognizer]:
+    """Make the user's recognisers that a search is to use."""
+    made: list[Recognizer] = []
+    for text in search.recognizers:
+        spec = spec_of(text)
+        if spec.entity in search.entities and spec.serves(search.languages):
+            made.append(custom_recognizer(text))
+    return made

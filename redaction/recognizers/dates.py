@@ -229,7 +229,7 @@ def _in_digits(text: str) -> Iterator[Span]:
         if follows is not None:
             score = max(score, _FORM)
             in_range = follows.end()
-        yield start, end, score
+        yield _with_weekday(text, start), end, score
 
 
 def _numeric_score(text: str, match: re.Match[str], in_range: bool) -> float:
@@ -279,6 +279,8 @@ def _partial_score(text: str, match: re.Match[str], told: bool, in_range: bool) 
         return 0.0
     if _NOT_A_DATE_BEFORE.search(text[max(0, start - _NEAR_CHARS) : start]) is not None:
         return 0.0
+    if _WEEKDAY_BEFORE.search(text[max(0, start - _WEEKDAY_CHARS) : start]) is not None:
+        return _FORM
     if in_range or (told and _COUNTED.search(text[max(0, start - _TOLD_CHARS) : start]) is None):
         return _FORM
     if text[max(0, start - 2) : start] == ", " and text[end : end + 1] in {"", "\n"}:

@@ -12,7 +12,9 @@ from redaction.recognizers.checks import digits_of, luhn
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
 
 # Unique Device Identifier (21 CFR 801) as GS1 and HIBCC write it.
-_UDI = linear.compile(r"\(01\)[0-9]{14}(?:\((?:10|11|17|21|30|240)\)[A-Za-z0-9./-]{1,20}){0,5}")
+_UDI = linear.compile(
+    r"\(01\)[ ]?[0-9]{14}(?:[ ]?\((?:10|11|17|21|30|240)\)[ ]?[A-Za-z0-9./-]{1,20}){0,5}"
+)
 _HIBC = linear.compile(r"\+[A-Z][A-Z0-9]{3}[A-Z0-9]{1,18}[0-9]/\$\$?[A-Z0-9/+$]{2,40}")
 _IMEI = linear.compile(r"\b[0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{6}[ -]?[0-9](?:[ /-]?[0-9]{2})?\b")
 _ICCID = linear.compile(r"\b89[0-9]{17,18}\b")

@@ -36,7 +36,7 @@ def label_pattern(strong: str, qualified: str = "") -> linear.Pattern:
 _LINK = r"""
     \.?+ (?:[ \t]{0,2}\([^()\n0-9]{1,30}\))?+ (?:["'`_\])]|\*(?!\*\*)){0,4}+ [ \t]{0,4}+
     (?:(?:(?i:is|was|are|were|of|as|reads?|equals|es|est|ist|lautet|[eéè]
-           |end(?:s|ing|ed)?[ ](?:in|with|on)|last[ ](?:four|4)(?:[ ]digits?)?)\b
+           |end(?:s|ing|ed)?[ ](?:in|with|on)|last[ ](?:four|4)(?:[ ]digits?)?)\b(?!-)
         |\#(?=[ \t:])|[:=|>→–-]{1,3}+|,(?=[ ]))(?:`|\*\*(?!\*)){0,2}+[ \t]{0,4}+){0,4}+
     (?:\r?\n[ \t]{0,8}+){0,2}+ (?:["'`(\[{<|]|\*\*(?!\*)){0,3}+ [ ]?+
 """

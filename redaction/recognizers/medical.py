@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar
 
+from redaction.recognizers.base import Span, has_digit
+from redaction.recognizers.headers import headers
 from redaction.recognizers.labelled import LabelledRecognizer, label_pattern
+
+_BESIDE = 0.6
 
 
 class MedicalRecordRecognizer(LabelledRecognizer):
@@ -26,3 +31,13 @@ class MedicalRecordRecognizer(LabelledRecognizer):
         r"|med(?:ical)? (?:file|chart)|expediente|ipp|nhc|records?.*|rec.*",
         re.DOTALL,
     )
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Give the spans of labelled numbers, and of those beside a name and a date."""
+        if not has_digit(text):
+            return
+        yield from super().find(text)
+        for header in headers(text):
+            if header.dated:
+                for start, end in header.records:
+                    yield start, end, _BESIDE

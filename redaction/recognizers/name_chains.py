@@ -103,10 +103,17 @@ def may_be_name(
     if any_case:
         if word.has(SURE_NAME):
             return True
+        if word.has(GIVEN) and not word.has(WORD | TERM) and _is_of_kin(text, word.start):
+            return True
         if not begun or word.has(TERM):
             return False
         return word.has(SURNAME) or not word.has(WORD | NAME)
     return word.has(NAME) or (begun and word.has(TERM)) or not word.has(WORD | TERM)
+
+
+def _is_of_kin(text: str, start: int) -> bool:
+    before = context_before(text, start)
+    return before is not None and not before.strict
 
 
 def named_next(text: str, chain: Chain, index: int) -> bool:

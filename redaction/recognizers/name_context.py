@@ -64,8 +64,8 @@ _RELATIVES = word_set(
 )
 _GREETINGS = word_set(
     """
-    aka attn called cheers dear hello hey hi initials named nee nicknamed née regards sincerely
-    thanks
+    aka attn birthday called cheers dear hello hey hi initials named nee nicknamed née regards
+    sincerely thanks
     """
 )
 _SAYING = word_set(
@@ -155,7 +155,7 @@ _THING = re.compile(
     r"|method|model"
     r"|panel|study|trial|curve|test|exercises?|pneumonia|colitis|diverticulum|triangle|point"
     r"|point's|lines"
-    r"|space|membrane|canal|ligament|tendon|angle|nodules?|lesion|spots?|ring|plaques?|syringe"
+    r"|space|membrane|canal|ligament|tendon|angle|nodules?|lesion|spots?|ring|plaques?|syringe|dos(?:e|es|age)"
     r"|scissors)\b",
     re.IGNORECASE,
 )

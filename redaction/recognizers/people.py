@@ -18,6 +18,7 @@ from redaction.name_words import (
     is_casual,
 )
 from redaction.recognizers.base import Recognizer, Span
+from redaction.recognizers.headers import headers
 from redaction.recognizers.name_chains import (
     Chain,
     chains,
@@ -60,6 +61,8 @@ class PersonFormRecognizer(Recognizer):
         yield from introduced(text)
         yield from initials(text)
         yield from speakers(text)
+        for header in headers(text):
+            yield header.start, header.end, LIKELY
 
 
 def _names(text: str, chain: Chain, any_case: bool) -> Iterator[Span]:

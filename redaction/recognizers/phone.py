@@ -10,6 +10,7 @@ import phonenumbers
 
 from redaction import linear
 from redaction.recognizers.base import Recognizer, Span, has_digit, near, word_pattern
+from redaction.recognizers.headers import telephones
 from redaction.recognizers.nearby import label_of
 
 _WORDS = word_pattern(
@@ -123,6 +124,8 @@ class PhoneRecognizer(Recognizer):
                 if sum(map(str.isdecimal, run[0])) < _FEWEST_DIGITS:
                     continue
                 yield from _phones(text, run.start(), run.end() + _EXTENSION_CHARS)
+            for start, end in telephones(text):
+                yield start, end, _LIKELY
             for match in _LETTERS.finditer(text):
                 yield *match.span(), _LIKELY
         if _SHORT_GATE.search(text) is not None:

@@ -46,6 +46,8 @@ class StockRecognizer(Recognizer):
                 value = match[0]
                 if not value or self._stock.invalidate_result(value):
                     continue
+                if value[0].isalnum() and text[match.start() - 1 : match.start()].isalpha():
+                    continue  # A part of a longer word: the number of a trial, a key.
                 valid = self._stock.validate_result(value)
                 score = base if valid is None else float(bool(valid))
                 if not score:

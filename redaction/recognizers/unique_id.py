@@ -30,6 +30,11 @@ _OF_MACHINES = set_of(
     """
 )
 _WORD_CHARS = 24
+# In trials, without a word that says "number": "participant S-11-204".
+_OF_TRIAL = linear.compile(
+    r"(?i)\b(?:participant|subject|respondent|volunteer|enrollee)s?[ ]#?"
+    r"([A-Z]{1,3}-?[0-9]{2,4}(?:-[0-9]{2,5}){0,2}|[0-9]{2,4}(?:-[0-9]{2,5}){1,2})\b"
+)
 
 
 class UniqueIdRecognizer(LabelledRecognizer):
@@ -43,7 +48,7 @@ class UniqueIdRecognizer(LabelledRecognizer):
         r"|num[eé]ro de dossier|n[uú]mero de expediente|prior auth(?:orization)?|pre ?auth"
         r"|accession|(?:ref|reference)(?:(?:\. ?|[ ])(?:code|number|no\b|num\b|id))? ?[#:]"
         r"|study(?: [a-z0-9]+)?,? (?:subject|participant)|cases?|claim|referral|specimen|badge"
-        r"|employee|student|reg ?#|run report|escription document"
+        r"|employee|student|frequent flyer|reg ?#|run report|escription document"
         r"|(?:dictation|transcription)(?: job)?",
         r"encounter|visit|fin|accession|specimen|requisition|appointment|admission|episode|case"
         r"|claim|referral|authori[sz]ation|auth|study|subject|participant|respondent|volunteer"
@@ -71,6 +76,8 @@ class UniqueIdRecognizer(LabelledRecognizer):
         if not has_digit(text):
             return
         yield from super().find(text)
+        for match in _OF_TRIAL.finditer(text):
+            yield *match.span(1), 0.6
         for label in _PLAIN_ID.finditer(text):
             start, end = label.span()
             word = _WORD_BEFORE.search(text[max(0, start - _WORD_CHARS) : start])

@@ -124,3 +124,20 @@ def test_says_that_there_is_no_such_file(aegis, tmp_path):
     done = aegis("redact", tmp_path / "none.txt")
     assert done.code == 2
     assert "none.txt" in done.err
+
+
+def test_what_was_encrypted_is_put_back_by_whoever_has_the_key(aegis, home, tmp_path):
+    home.mkdir(mode=0o700)
+    (home / "hash.key").write_bytes(b"k" * 32)
+    profile = tmp_path / "mine.yaml"
+    profile.write_text("entities: {US_SSN: encrypt}\n")
+    note = tmp_path / "note.json"
+    note.write_text('{"note": "ssn 078-05-1120"}')
+    sealed = tmp_path / "sealed.json"
+    assert aegis("redact", note, "--profile", profile, "-o", sealed).code == 0
+    assert "078-05-1120" not in sealed.read_text()
+    assert "<US_SSN:enc:" in sealed.read_text()
+    assert aegis("redact", sealed, "--decrypt").out == note.read_text()
+    other = aegis("redact", sealed, "--decrypt", "--tenant", "other")
+    assert other.code == 2
+    assert "another key" in other.err

@@ -95,6 +95,7 @@ TAKEN_OUT = {
     "no type": (AS_JSON, "", {}),
     "type of a form": (AS_JSON, FORM, {}),
     "type of an image": (AS_JSON, "image/png", {}),
+    "XML over elements": (b"<note>536<b>-90-</b>4399</note>", "text/xml", {}),
     "lines": (b'{"a": 1}\n' + AS_JSON + b"\n", "application/x-ndjson", {}),
     "lines as text": (b'{"a": 1}\n' + AS_JSON.replace(b"5", b"\\u0035"), "text/plain", {}),
     "sequence": (b"\x1e" + AS_JSON + b"\n", "application/json-seq", {}),
@@ -163,6 +164,10 @@ TAKEN_OUT = {
 }  # fmt: skip
 
 
+# What goes whole leaves no last four.
+WHOLE = ("base64 in JSON", "number")
+
+
 @pytest.mark.parametrize("trick", TAKEN_OUT)
 def test_a_hidden_number_is_taken_out(http: httpx.Client, world: World, trick: str) -> None:
     body, declared, headers = TAKEN_OUT[trick]
@@ -182,7 +187,7 @@ def test_a_hidden_number_is_taken_out(http: httpx.Client, world: World, trick: s
         plain = text.replace("-", "").replace(" ", "")
         assert "53690" not in plain, text
         assert "SSN" in text or len(text) < 120
-    assert "4399" in "".join(readings(data, declared)) or trick == "base64 in JSON"
+    assert "4399" in "".join(readings(data, declared)) or trick in WHOLE
 
 
 def readings(data: bytes, declared: str) -> list[str]:
@@ -240,7 +245,6 @@ REFUSED = {
     "name twice": (form(part(b"x", name="a\"; name*=utf-8''b; x=\"")), FORM_DATA, {}),
     "header twice": (form(part(NOTE.encode(), "Content-Type: a/b", "Content-Type: c/d")), FORM_DATA, {}),
     "XML entity": (f'<!DOCTYPE a [<!ENTITY x "{SSN}">]><a>&x;</a>'.encode(), "text/xml", {}),
-    "XML over elements": (b"<a>536<b>-90-</b>4399</a>", "text/xml", {}),
     "XML name": (b"<p536-90-4399/>", "text/xml", {}),
     "MessagePack": (b"\x81\xa4note\xab" + SSN.encode(), "application/msgpack", {}),
     "gRPC-web": (b"\0\0\0\0\x0d\x0a\x0b" + SSN.encode(), "application/grpc-web", {}),

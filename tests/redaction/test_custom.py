@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from redaction.custom import custom_recognizer, custom_spec, recognizer_items, recognizers_of
+from redaction.custom import custom_spec, recognizer_items
 from redaction.errors import RuleError
 from redaction.profile import profile_from
+from redaction.recognizers.custom import custom_recognizer, recognizers_of
 
 FILE = """
 recognizers:

@@ -103,7 +103,9 @@ def test_answers_about_each_text(shared):
         payload(b'{"id":1,"texts":[1],"hints":[""],"search":%s}' % SEARCH),
         payload(b'{"id":1,"texts":["a"],"hints":[],"search":%s}' % SEARCH),
         payload(b'{"id":1,"texts":["a"],"hints":[""],"search":{"entities":["NO_SUCH"]}}'),
-        payload(b'{"id":1,"texts":["a"],"hints":[""],"search":{"entities":["US_SSN"],"threshold":"x"}}'),
+        payload(
+            b'{"id":1,"texts":["a"],"hints":[""],"search":{"entities":["US_SSN"],"threshold":"x"}}'
+        ),
         payload(b'{"id":1,"document":{"content_type":"text/plain"}}') + b"536-90-4399",
     ],
 )

@@ -6,11 +6,11 @@ import hashlib
 import hmac
 
 
-def derived(secret: bytes, purpose: str) -> bytes:
+def derived_key(secret: bytes, purpose: str) -> bytes:
     """Give the key of a purpose (32 bytes)."""
     return hmac.digest(secret, purpose.encode(), hashlib.sha256)
 
 
 def tenant_key(secret: bytes, tenant: str) -> bytes:
     """Give the key of a tenant's hashes and surrogates, on its calls and on their answers."""
-    return derived(secret, f"tenant {tenant}")
+    return derived_key(secret, f"tenant {tenant}")
