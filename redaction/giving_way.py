@@ -29,7 +29,7 @@ class GivingWay:
         self._group: IO[bytes] | None = None
         if sys.platform == "linux":
             with suppress(OSError):
-                self._group = open("/proc/self/autogroup", "wb", buffering=0)
+                self._group = open("/proc/self/autogroup", "wb", buffering=0)  # noqa: SIM115
 
     def do[T](self, work: Callable[[], T]) -> T:
         """Do the work while other processes come first; gives and raises what it does."""

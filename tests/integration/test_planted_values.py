@@ -491,3 +491,38 @@ def test_nor_where_no_bound_holds_it_back(world: World, tmp_path: Path) -> None:
         mended(lambda: firewall.exit_code is not None)
         assert firewall.exit_code == -signal.SIGSEGV
         assert {path for folder in folders for path in folder.glob("core*")} == before
+
+
+# One conversation's values in another's ---------------------------------------------------
+
+
+def test_a_conversation_of_the_same_name_is_not_the_same(place: Place) -> None:
+    firewall = place.firewall
+    place.stand.forget()
+    callers = [
+        firewall.token("first"),
+        firewall.token("second"),
+        firewall.token("third", tenant="globex"),
+    ]
+    seen = []
+    for token in callers:
+        with client(firewall, token) as http:
+            answer = http.post(
+                f"{place.stand.url}/x",
+                json={"prompt": "it is 536-90-4299"},
+                headers={"aegis-session": "chat"},
+            )
+        assert answer.json()["said"] == "it is 536-90-4299"
+        seen.append(place.stand.requests[-1].json()["prompt"])
+    # Nobody can tell from the surrogates that it is the same value.
+    assert len(set(seen)) == 3
+    for token, theirs in zip(callers, (seen[1:], seen[::2], seen[:2]), strict=True):
+        place.stand.answer = " ".join(theirs)
+        with client(firewall, token) as http:
+            answer = http.post(
+                f"{place.stand.url}/x",
+                json={"prompt": "mail zz@hospital.example"},
+                headers={"aegis-session": "chat"},
+            )
+        assert answer.json()["said"] == place.stand.answer
+    place.stand.answer = None

@@ -352,6 +352,20 @@ def test_observing_changes_no_byte(observing: Firewall, servers: Servers, size: 
     assert NUMBER not in str(record)
 
 
+def test_no_header_carries_a_number_out(front: Firewall, servers: Servers) -> None:
+    for name in ("accept", "accept-encoding", "content-type", "te", "user-agent", "x-note"):
+        with client(front) as http:
+            http.post(
+                f"{servers.strict.url}/notes", content=b"none", headers={name: f"text/x-{NUMBER}"}
+            )
+    assert NUMBER.encode() not in servers.strict.everything()
+    assert servers.strict.requests
+    servers.strict.forget()
+    with client(front) as http:
+        answer = http.get(f"{servers.strict.url}/notes", headers={f"x-{NUMBER}": "1"})
+    refused(front, servers.strict, answer, 422, "name of a header")
+
+
 # Bodies beyond the bound ------------------------------------------------------------------
 
 
@@ -435,10 +449,10 @@ def send(sink, frame):
     sink.flush()
 
 
-def serve(analyzer, source, sink):
+def serve(analyzer, source, sink, *more):
     global sys_stdout
     sys_stdout = sink.fileno()
-    return real_serve(analyzer, source, sink)
+    return real_serve(analyzer, source, sink, *more)
 
 
 real_serve = worker.serve

@@ -109,7 +109,7 @@ def test_ends_soon(unit):
     text = unit * (16_384 // len(unit))
     began = time.process_time()
     list(_RECOGNIZER.find(text))
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 3
 
 
 def test_a_name_is_found_wherever_else_it_stands():
