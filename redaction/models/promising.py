@@ -48,6 +48,7 @@ _ADDRESS = re.compile(
     r"|postcode|street|avenue|boulevard|lane|road|drive|rd|blvd|ave|ln|hwy|highway|pkwy"
     r"|county|township|rue|via|calle|avenida|plaza|platz|chemin|place)\b"
 )
+_SMALL_ADDRESS = re.compile(r"(?<![\w.,/-])[0-9]{1,6}[ ]([^\W\d_]{4,20})(?![\w'’-])")
 _ADDRESS_DIGIT = re.compile(r"[0-9]")
 _DIGIT_RUN = re.compile(r"[0-9](?:[ \-./()]{0,2}[0-9]){4,30}")
 _NO_NUMBER = re.compile(
@@ -114,13 +115,18 @@ def _hits(text: str, known: Sequence[Finding]) -> Iterator[int]:
             position += 1
         if position < len(covered) and covered[position][0] < word.end:
             continue
-        if small and (word.initial or not word.kinds):
+        if small and (word.initial or not word.kinds) and text[word.start : word.end].isascii():
             # Of words that no list has, only two together are taken for a name.
             if not word.initial and word.start - before <= 2:
                 yield word.start
             before = word.end
         elif (not word.kinds or word.has(NAME | CITY)) and _may_be_added(text, word, casual):
             yield word.start
+    if small:
+        for match in _SMALL_ADDRESS.finditer(text):
+            behind = next(words_in(text, *match.span(1), any_case=True), None)
+            if behind is not None and not behind.has(WORD | TERM | _NO_NAME):
+                yield match.start()
     placed = sorted((f.start, f.end) for f in known if f.entity == "LOCATION")
     for match in _ADDRESS.finditer(text):
         if not _is_covered(placed, *match.span()) and _has_digit(text, *match.span()):
@@ -153,15 +159,21 @@ def _may_be_added(text: str, word: Word, casual: bool) -> bool:
         fits = casual or not value.islower() or len(value) > _SHORT
         return fits and not after_is_thing(text, word.end)
     if word.has(_NO_NAME | TERM):
-        return word.has(CITY) and not value.islower()
+        if word.has(CITY) and not value.islower():
+            return True
+        return (value.istitle() or casual) and _is_told(text, word, surely=True)
     if word.has(WORD):
         alone = word.has(GIVEN) and value.istitle()
         return alone or ((value.istitle() or casual) and _is_told(text, word))
     return casual or not value.islower()
 
 
-def _is_told(text: str, word: Word) -> bool:
-    return word.has(NAME) and context_before(text, word.start) is not None
+def _is_told(text: str, word: Word, surely: bool = False) -> bool:
+    """Tell whether what stands before a word says that it is a name; `surely`: and says it well."""
+    if not word.has(NAME):
+        return False
+    before = context_before(text, word.start)
+    return before is not None and not (surely and before.strict)
 
 
 def _has_digit(text: str, start: int, end: int) -> bool:

@@ -134,6 +134,8 @@ def _is_name(text: str, start: int, end: int) -> bool:
         return False
     if any(word.has(_UNFIT) and not word.has(NAME) for word in (*last, *first)):
         return False
+    if all(word.has(PLACE | CITY) for word in (*last, *first)):
+        return False  # A town and its country.
     if first[0].has(GIVEN) and not first[0].has(SURE_EPONYM):
         return not all(word.has(CITY | NOBODY) and not word.has(SURE_NAME) for word in last)
     return last[0].has(SURE_NAME) and not first[0].has(WORD | TERM | CITY | NOBODY)

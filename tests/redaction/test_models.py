@@ -226,8 +226,8 @@ def test_rampart_adds_to_what_spacy_finds_and_reads_no_sure_name_again():
     names = NameFinder(load_models(["spacy", "rampart"]))
     [alone] = names.find(["Yesterday John Smith flew to Chicago."])
     assert {f.why for f in alone} == {"spaCy"}
-    [small] = names.find(["please call oluwaseun adeyemi about the parcel"])
-    assert any(f.why == "Rampart" and f.entity == "PERSON" for f in small)
+    [more] = names.find(["We both live at 14 Wexcombe Hollow these days."])
+    assert any(f.why == "Rampart" and f.entity == "LOCATION" for f in more)
 
 
 @needs_rampart

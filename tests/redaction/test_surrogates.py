@@ -86,6 +86,13 @@ def test_all_spellings_of_a_value_are_one(entity: str, spellings: list[str], sty
     assert len(made) == 1
 
 
+@pytest.mark.parametrize("value", ["Dr. Okafor", "DR OKAFOR", "Prof. Dr. Okafor", "okafor"])
+def test_a_title_makes_no_other_person(value: str) -> None:
+    token = stand_in("PERSON", value, style="token").replacement
+    assert token == stand_in("PERSON", "Okafor", style="token").replacement
+    assert token != stand_in("PERSON", "Adeyemi", style="token").replacement
+
+
 def test_a_part_of_a_name_is_the_part_of_its_surrogate() -> None:
     whole = stand_in("PERSON", "Jane Doe").replacement
     first, last = whole.split()

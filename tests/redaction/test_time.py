@@ -24,7 +24,7 @@ from redaction.segments import prose, windows
 from redaction.spelled import spelled_digits
 from redaction.tables import table_cells, table_rows, tables_in
 
-SECONDS = 0.5
+SECONDS = 1.0
 SIZE = 16 * 1024
 UNITS = [
     *(".", "-", "@", "1", "a", "/", ":", " ", "%", "&", "\\", "_", "+", "(", "#", "=", "\n"),
@@ -169,7 +169,7 @@ def _grows_with_length_and_no_faster(work):
 
 def _seconds(work, text):
     """Measure the processor's time, which others that run beside it do not add to."""
-    gc.collect()
+    # Not collected first: with the models in memory that takes longer than most of the work.
     gc.disable()
     try:
         began = time.process_time()
