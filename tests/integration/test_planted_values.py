@@ -274,7 +274,7 @@ class Place:
         return None
 
 
-@pytest.fixture(scope="module", params=["own", "mitmdump"])
+@pytest.fixture(scope="module", params=["own", pytest.param("mitmdump", marks=pytest.mark.long)])
 def place(
     world: World, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Place]:

@@ -534,8 +534,15 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("how", WRONG)
+@pytest.mark.parametrize(
+    ("how", "size"),
+    [
+        # Each at one size every time; the other takes as long and `scripts/test-long` tries it.
+        pytest.param(how, size, marks=[pytest.mark.long] if (number + side) % 2 else [])
+        for number, how in enumerate(WRONG)
+        for side, size in enumerate(SIZES)
+    ],
+)
 @pytest.mark.usefixtures("mending")
 def test_a_worker_that_goes_wrong(faulty: Faulty, servers: Servers, how: str, size: int) -> None:
     firewall = faulty.firewall
