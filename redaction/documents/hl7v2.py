@@ -190,14 +190,17 @@ class Hl7Document:
         at = 0
         for repetition in field.split(signs.repetition):
             components = repetition.split(signs.component)
-            entity = self._identifier(components, f"{name}-{position}") if kind == "CX" else ""
             for number, component in enumerate(components, 1):
+                if not component:
+                    at += 1
+                    continue
                 what = types.get(number, others)
                 if what == "IDENTIFIER":
-                    what = entity
-                if kind == "XTN" and number == 1 and "@" in component:
+                    what = self._identifier(components, f"{name}-{position}")
+                elif kind == "XTN" and number == 1 and "@" in component:
                     what = "EMAIL_ADDRESS"
-                for piece in component.split(signs.sub):
+                pieces = component.split(signs.sub) if signs.sub in component else (component,)
+                for piece in pieces:
                     found += self._value(piece, at, name, position, what, signs, number)
                     at += len(piece) + 1
         return found

@@ -19,7 +19,7 @@ from scripts.bench_lib import chats
 from scripts.bench_lib.health_data import FHIR_TYPE, HL7_TYPE, fhir_bundle, hl7_file
 from scripts.bench_lib.prose import DENSE, SPARSE, prose
 from scripts.bench_lib.redaction_steps import steps
-from scripts.bench_lib.redactors import SAFE_HARBOR, Child, Task
+from scripts.bench_lib.redactors import SAFE_HARBOR, Child, Task, models_of
 
 SIZES = {"100 B": 100, "1 KB": 1_000, "10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_000}
 KINDS = {"dense": DENSE, "sparse": SPARSE}
@@ -54,7 +54,14 @@ def texts(stock: Child, aegis: Child, quick: bool) -> Iterator[dict[str, Any]]:
                         spent = child.do(task)["ms"]["all"]
                         if number >= 0:
                             times[child.name].append(spent)
-                yield {"text": label, "kind": kind, "entities": entities, "chars": size, **times}
+                yield {
+                    "text": label,
+                    "kind": kind,
+                    "entities": entities,
+                    "models": models_of(entities),
+                    "chars": size,
+                    **times,
+                }
 
 
 def replayed(stock: Child, aegis: Child, quick: bool) -> dict[str, Any]:
@@ -76,6 +83,7 @@ def replayed(stock: Child, aegis: Child, quick: bool) -> dict[str, Any]:
         "ratio": statistics.median(ratios),
         "bytes": statistics.median(sizes),
         "stock_every": every,
+        "models": models_of("model"),
     }
 
 
@@ -91,11 +99,13 @@ def records(stock: Child, aegis: Child, quick: bool) -> Iterator[dict[str, Any]]
             continue
         by_step: dict[str, list[float]] = defaultdict(list)
         counts: dict[str, int] = {}
+        cpu: list[float] = []
         for number in range(-1, 2 if quick or notes else 5):
             body = make(size, f"{label}/{number}", notes=notes).decode()
             answer = aegis.do(Task(body, SAFE_HARBOR, kind))
             if number >= 0:
                 counts = answer["counts"]
+                cpu.append(answer["cpu_ms"])
                 for step, spent in answer["ms"].items():
                     by_step[step].append(spent)
         reckoned = stock.do(Task(body, "model", kind, sample=sample // (3 if quick else 1)))
@@ -103,6 +113,8 @@ def records(stock: Child, aegis: Child, quick: bool) -> Iterator[dict[str, Any]]
             "record": label,
             "bytes": len(body),
             "aegis": by_step,
+            "cpu": cpu,
+            "models": models_of(SAFE_HARBOR),
             "counts": counts,
             "stock": reckoned["ms"]["all"],
             "stock_part": reckoned["part"],

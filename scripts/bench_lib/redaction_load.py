@@ -13,6 +13,7 @@ from typing import Any
 
 from scripts.bench_lib.load import Client, LoadError, post
 from scripts.bench_lib.prose import DENSE, SPARSE, prose
+from scripts.bench_lib.redactors import models_of
 from scripts.bench_lib.rounds import percentile
 from scripts.bench_lib.systems import NAMES, PAY, PAYMENT, Aegis, Upstream
 
@@ -24,8 +25,9 @@ OPTIONS = {"aegis_redaction_workers": str(WORKERS), "aegis_redaction_timeout": "
 def beside_large(system: Aegis, upstream: Upstream, quick: bool) -> list[dict[str, Any]]:
     """Measure small calls one at a time: alone, and while a body of 1 MB is redacted."""
     rows = []
+    count = 150 if quick else 500
     for label, small in (("not redacted", PAY), ("redacted itself", NAMES)):
-        alone = _small_calls(system, upstream, small, 150 if quick else 500, threading.Event())
+        alone = _small_calls(system, upstream, small, count, threading.Event())
         over = threading.Event()
         large: list[float] = []
         thread = threading.Thread(
@@ -37,7 +39,17 @@ def beside_large(system: Aegis, upstream: Upstream, quick: bool) -> list[dict[st
         thread.join()
         if not large:
             raise LoadError("a large body was not redacted")
-        rows.append({"call": label, "alone": alone, "beside": beside, "large_s": large})
+        # Before and after, for what else the machine does may change meanwhile.
+        alone += _small_calls(system, upstream, small, count, threading.Event())
+        rows.append(
+            {
+                "call": label,
+                "models": models_of("model"),
+                "alone": alone,
+                "beside": beside,
+                "large_s": large,
+            }
+        )
     return rows
 
 
@@ -84,8 +96,9 @@ def _large_calls(
             for number in range(count):
                 body = json.dumps({"note": prose(random.Random(number), LARGE_CHARS, DENSE)})
                 begun = time.perf_counter()
-                status, _ = client.exchange(post("/v1/notes", port, body.encode()))
+                status, said = client.exchange(post("/v1/notes", port, body.encode()))
                 if status != 200:
+                    print(f"bench: a large body was answered with {status}: {said[:300]!r}")
                     return
                 spent.append(time.perf_counter() - begun)
     finally:

@@ -31,9 +31,10 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
 
 def _texts(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = plain_table(
-        "Redaction of new text, ms: Presidio as it comes and Aegis in turn, the same spaCy model"
+        "Redaction of new text, ms: Presidio as it comes and Aegis in turn, each with spaCy's "
+        "en_core_web_md where the column of models says so"
     )
-    for column in ("text", "people", "entities"):
+    for column in ("text", "people", "entities", "models"):
         table.add_column(column)
     for column in ("Presidio p50", "p99", "Aegis p50", "p99", "ms/KB", "times faster", "aim"):
         table.add_column(column, justify="right")
@@ -47,13 +48,15 @@ def _texts(rows: Sequence[Mapping[str, Any]]) -> Table:
         cells.append(f"{statistics.median(stock) / middle:.1f}" if stock else "")
         aims = [f">= {AIMS[key]}"] if key in AIMS else []
         aims += [f"p99 < {P99_AIMS[key]:.0f}"] if key in P99_AIMS else []
-        table.add_row(row["text"], row["kind"], row["entities"], *cells, ", ".join(aims))
+        words = (row["text"], row["kind"], row["entities"], row["models"])
+        table.add_row(*words, *cells, ", ".join(aims))
     return table
 
 
 def _chats(row: Mapping[str, Any]) -> Table:
     table = plain_table(
-        f"Replayed chats, ms a turn (whole bodies, median {row['bytes'] / 1000:.1f} KB; model; "
+        f"Replayed chats, ms a turn (whole bodies, median {row['bytes'] / 1000:.1f} KB; both with "
+        f"{row['models']}; "
         f"Aegis remembers; Presidio on one turn of {row['stock_every']})"
     )
     for column in ("", "p50", "p99", "times faster, median of the turns", "aim"):
@@ -67,11 +70,20 @@ def _chats(row: Mapping[str, Any]) -> Table:
 
 def _records(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = plain_table(
-        "Large records under the profile safe-harbor, ms; Presidio: reckoned from a part"
+        f"Large records under the profile safe-harbor (Aegis with {rows[0]['models']}), ms; "
+        "Presidio with spaCy, reckoned from a part"
     )
     steps = list(rows[0]["aegis"])
     table.add_column("", no_wrap=True)
-    for column in ("MB", *(f"Aegis: {step}" for step in steps), "aim", "found", "Presidio", "read"):
+    for column in (
+        "MB",
+        *(f"Aegis: {step}" for step in steps),
+        "CPU",
+        "aim",
+        "found",
+        "Presidio",
+        "read",
+    ):
         table.add_column(column, justify="right")
     for row in rows:
         cells = [number(statistics.median(row["aegis"][step])) for step in steps]
@@ -81,6 +93,7 @@ def _records(rows: Sequence[Mapping[str, Any]]) -> Table:
             row["record"],
             f"{row['bytes'] / 1e6:.1f}",
             *cells,
+            number(statistics.median(row["cpu"])),
             aim,
             found,
             f"~{number(row['stock'])}",
@@ -90,7 +103,10 @@ def _records(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _beside(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = plain_table("Small calls through the firewall beside the redaction of 1 MB, ms")
+    models = rows[0]["models"]
+    table = plain_table(
+        f"Small calls through the firewall beside the redaction of 1 MB ({models}), ms"
+    )
     table.add_column("call")
     for column in ("alone p50", "p99", "beside p50", "p99", "p99 grew by", "aim", "1 MB took, s"):
         table.add_column(column, justify="right")

@@ -10,6 +10,7 @@ in turn. A line asks with the fields of `Task`, its answer is {"ms": {step: ms},
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -123,6 +124,8 @@ class AegisRedactor:
     def __init__(self) -> None:
         from redaction import Analyzer, SpanCache
 
+        # As a worker process has it.
+        gc.set_threshold(50_000, 20, 20)
         self._analyzer = Analyzer()
         self._cache = SpanCache(50_000)
 
@@ -140,6 +143,7 @@ class AegisRedactor:
             steps[step] = (now - clock) * 1000
             clock = now
 
+        spent = time.process_time()
         document = parse_document(task.kind, body)
         lap("parse")
         job = Job([document], profile)
@@ -149,7 +153,12 @@ class AegisRedactor:
         [result] = job.finish(answers, Scope(key=b"bench" * 8, session="bench"), b"salt")
         lap("take out, rebuild")
         steps["all"] = sum(steps.values())
-        return {"ms": steps, "texts": len(job.texts), "counts": dict(result.counts)}
+        return {
+            "ms": steps,
+            "cpu_ms": (time.process_time() - spent) * 1000,
+            "texts": len(job.texts),
+            "counts": dict(result.counts),
+        }
 
     def _answers(
         self, texts: Sequence[str], hints: Sequence[str], profile: Any, remember: bool
@@ -174,6 +183,16 @@ def rules_of(entities: str) -> list[dict[str, Any]]:
     if entities == "patterns":
         return [{"id": "bench", "entities": list(PATTERNS), "models": []}]
     return [{"id": "bench", "entities": list(WITH_MODEL)}]
+
+
+MODEL_NAMES = {"spacy": "spaCy", "rampart": "Rampart"}
+
+
+def models_of(entities: str) -> str:
+    """Name the language models that Aegis asks for a task's entities."""
+    profile = _profile(entities)
+    names = [MODEL_NAMES.get(name, name) for name in profile.models] if profile.needs_model else []
+    return " and ".join(names) or "none"
 
 
 def _profile(entities: str) -> Any:
